@@ -1,0 +1,75 @@
+//! Active checks: what is asked of a backend or a dependency, how often, and what its answers mean.
+
+use std::time::Duration;
+
+use crate::protocol::{Health, Timestamp};
+
+/// What one check is told to do. Built by `config`, never changed afterwards.
+#[derive(Debug, Clone)]
+pub struct CheckSpec {
+    /// The name of a dependency, or `pool/address` of a backend: unique within one monitor, used in logs and telemetry.
+    pub name: String,
+    /// How to ask. See [`Probe`].
+    pub probe: Probe,
+    /// How often, and how many answers it takes to believe a change.
+    pub timing: Timing,
+}
+
+/// How a target is asked. One variant and one file a kind.
+#[derive(Debug, Clone)]
+pub enum Probe {}
+
+/// When a check runs and how its results become a state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timing {
+    /// Time between two checks. Default 5 s.
+    pub interval: Duration,
+    /// Time between two checks while a change is being confirmed. Default 1 s.
+    pub fast_interval: Duration,
+    /// Longest one check may take. Default 2 s.
+    pub timeout: Duration,
+    /// Passes in a row that make an unhealthy target healthy. Default 2.
+    pub rise: u32,
+    /// Failures in a row that make a healthy target unhealthy. Default 3.
+    pub fall: u32,
+    /// A pass slower than this is degraded; none: never.
+    pub degraded_above: Option<Duration>,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Timing {
+            interval: Duration::from_secs(5),
+            fast_interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(2),
+            rise: 2,
+            fall: 3,
+            degraded_above: None,
+        }
+    }
+}
+
+/// What is known about one target now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckState {
+    /// [`CheckSpec::name`].
+    pub name: String,
+    /// What was measured.
+    pub status: Health,
+    /// The end of the last check that confirmed `status`.
+    pub last_check: Option<Timestamp>,
+    /// How long the last check took.
+    pub latency: Option<Duration>,
+    /// When `status` last changed.
+    pub last_change: Option<Timestamp>,
+    /// Why it is not healthy, in words.
+    pub error: Option<String>,
+    /// Whether a change is being confirmed: the last results speak against `status`.
+    pub confirming: bool,
+    /// Checks that passed since the start.
+    pub passed: u64,
+    /// Checks that failed since the start.
+    pub failed: u64,
+    /// Time spent in checks since the start.
+    pub spent: Duration,
+}

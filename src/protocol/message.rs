@@ -1,0 +1,358 @@
+//! The messages: server to client ([`Message`] in its [`Envelope`]) and client to server ([`Inbound`]).
+//!
+//! Field names and JSON types are published; front ends are written against them. Only add keys.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::control::ErrorBody;
+use super::{Admin, Health, Timestamp};
+
+/// One message of a feed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+pub enum Message {
+    /// The whole list of backends.
+    Backends(Vec<Backend>),
+    /// What changed of one backend; merged by clients into the item with the same address.
+    BackendsUpdate(BackendUpdate),
+    /// Host measurements and request counts.
+    Metrics(Metrics),
+    /// The roll-up.
+    Status(Status),
+    /// Usage and cost.
+    Billing(Billing),
+    /// The dependency checks.
+    Health(HealthReport),
+}
+
+/// One backend of one pool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Backend {
+    /// `host:port`.
+    pub address: String,
+    /// The pool it belongs to.
+    pub pool: String,
+    /// Its share of the pool's traffic.
+    pub weight: u32,
+    /// What was measured.
+    pub status: Health,
+    /// When `status` was last confirmed: the end of that check. Absent before the first.
+    pub last_check: Option<Timestamp>,
+    /// The words behind `status`: `up`, `down`, `slow`, `checking`.
+    pub state: String,
+    /// What the operator wants.
+    pub admin: Admin,
+    /// How long the last check took, in milliseconds.
+    pub latency_ms: Option<f64>,
+    /// When `status` last changed.
+    pub last_change: Option<Timestamp>,
+    /// Where this knowledge comes from: `check` for our own.
+    pub source: String,
+    /// Why it is not healthy, in words.
+    pub detail: Option<String>,
+    /// Whether the source has stopped answering, so that this is old news.
+    pub stale: bool,
+}
+
+/// The keys of a [`Backend`] that a check may change. Never `pool` or `weight`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackendUpdate {
+    /// `host:port`: the key clients merge by.
+    pub address: String,
+    /// What was measured.
+    pub status: Health,
+    /// The end of the check that confirmed `status`.
+    pub last_check: Option<Timestamp>,
+    /// See [`Backend::state`].
+    pub state: String,
+    /// See [`Backend::admin`].
+    pub admin: Admin,
+    /// See [`Backend::latency_ms`].
+    pub latency_ms: Option<f64>,
+    /// See [`Backend::last_change`].
+    pub last_change: Option<Timestamp>,
+    /// See [`Backend::detail`].
+    pub detail: Option<String>,
+    /// See [`Backend::stale`].
+    pub stale: bool,
+}
+
+impl From<&Backend> for BackendUpdate {
+    fn from(backend: &Backend) -> Self {
+        BackendUpdate {
+            address: backend.address.clone(),
+            status: backend.status,
+            last_check: backend.last_check,
+            state: backend.state.clone(),
+            admin: backend.admin,
+            latency_ms: backend.latency_ms,
+            last_change: backend.last_change,
+            detail: backend.detail.clone(),
+            stale: backend.stale,
+        }
+    }
+}
+
+/// What a CPU or memory share is a share of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// The whole machine.
+    Host,
+    /// The quota of the container this server runs in.
+    Cgroup,
+}
+
+/// Host measurements and request counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Busy share of all CPUs (or of the quota) over the interval, 0–100, one decimal.
+    pub cpu: f64,
+    /// (total − available) / total × 100, one decimal.
+    pub memory: f64,
+    /// Requests completed in the window that ends at `timestamp`.
+    pub requests: u64,
+    /// The end of the window.
+    pub timestamp: Timestamp,
+    /// What `cpu` is a share of.
+    pub scope: Scope,
+    /// Requests completed since the server started; never goes back.
+    pub requests_total: u64,
+    /// `requests` divided by the length of the window, one decimal.
+    pub requests_per_second: f64,
+    /// Who counted: `self`, or a source's name.
+    pub requests_source: String,
+    /// The length of the window `requests` was counted in, in milliseconds.
+    pub window_ms: u64,
+    /// Open feed connections.
+    pub connections: u64,
+}
+
+/// The roll-up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Never `unknown`.
+    pub status: Health,
+    /// When it was rolled up.
+    pub timestamp: Timestamp,
+    /// Two largest units, for example `1h30m`.
+    pub uptime: String,
+    /// The version of `veloflux`.
+    pub version: String,
+    /// Live nodes; 1 on a single node.
+    pub cluster_size: u32,
+    /// Why it is not healthy, at most ten sentences; empty exactly when it is healthy.
+    pub reasons: Vec<String>,
+    /// The uptime in whole seconds.
+    pub uptime_seconds: u64,
+    /// The name of this node.
+    pub node: String,
+}
+
+/// Usage of the period and its cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Billing {
+    /// Metered quantity of this period in billable units.
+    pub usage: f64,
+    /// Cost, rounded once to the digits of the currency.
+    pub cost: f64,
+    /// Always `current_month`.
+    pub period: String,
+    /// When the usage was last read.
+    pub last_updated: Timestamp,
+    /// `cost` as an exact decimal, before rounding.
+    pub cost_exact: String,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// What is counted, for example `request`.
+    pub unit: String,
+    /// The first instant of the period.
+    pub period_start: Timestamp,
+    /// The first instant after the period.
+    pub period_end: Timestamp,
+    /// Whether the period is not covered in full: metering began inside it, or the ledger cannot be read or written.
+    pub partial: bool,
+}
+
+/// The dependency checks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HealthReport {
+    /// True while no critical check is unhealthy.
+    pub healthy: bool,
+    /// When the report was made.
+    pub timestamp: Timestamp,
+    /// Name → state.
+    pub checks: BTreeMap<String, Health>,
+    /// Name → more about it.
+    pub details: BTreeMap<String, CheckDetail>,
+}
+
+/// More about one dependency check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckDetail {
+    /// How long the last check took, in milliseconds.
+    pub latency_ms: Option<f64>,
+    /// The end of the last check.
+    pub last_check: Option<Timestamp>,
+    /// Since when the state is what it is.
+    pub since: Option<Timestamp>,
+    /// Whether the fleet is unhealthy without it.
+    pub critical: bool,
+    /// Why it is not healthy, in words.
+    pub error: Option<String>,
+    /// The kind of check: `http`, `tcp`, `redis`, `postgres`, or `self` for the server's own vital signs.
+    pub kind: String,
+}
+
+/// The name of one message in one run of a feed: `<epoch>-<seq>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EventId {
+    /// Names one run of the stream.
+    pub epoch: u32,
+    /// Counts the feed's messages from 1.
+    pub seq: u64,
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}-{}", self.epoch, self.seq)
+    }
+}
+
+/// Text that is not `<epoch>-<seq>`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an event id of the form `<8 hex digits>-<number>`")]
+pub struct BadEventId(String);
+
+impl FromStr for EventId {
+    type Err = BadEventId;
+
+    fn from_str(text: &str) -> Result<Self, BadEventId> {
+        let bad = || BadEventId(text.to_owned());
+        let (epoch, seq) = text.split_once('-').ok_or_else(bad)?;
+        let plain = epoch.len() == 8 && !epoch.starts_with('+') && seq.bytes().all(|byte| byte.is_ascii_digit());
+        if !plain {
+            return Err(bad());
+        }
+        Ok(EventId { epoch: u32::from_str_radix(epoch, 16).map_err(|_| bad())?, seq: seq.parse().map_err(|_| bad())? })
+    }
+}
+
+impl Serialize for EventId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for EventId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A message as it stands on the wire: `{"type":…,"data":…,"id":…}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Envelope<M = Message> {
+    /// What is said.
+    #[serde(flatten)]
+    pub message: M,
+    /// Which message of the feed this is. A peer that is not ours may leave it out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<EventId>,
+}
+
+/// The answer to a client's `ping` message.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "pong")]
+pub struct Pong {
+    /// What the client sent, untouched.
+    pub timestamp: Box<RawValue>,
+    /// The server's clock.
+    pub server_time: Timestamp,
+}
+
+/// The answer to text that is no message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "error")]
+pub struct ErrorMessage {
+    /// What was wrong.
+    pub data: ErrorBody,
+}
+
+/// What a client's text message asks for.
+#[derive(Debug)]
+pub enum Inbound {
+    /// Answer with a [`Pong`] that carries this timestamp.
+    Ping(Box<RawValue>),
+    /// A JSON object of a type we do not know: ignored.
+    Other,
+    /// Not a JSON object: answered with an [`ErrorMessage`].
+    Bad(String),
+}
+
+impl Inbound {
+    /// Reads a client's text message. Never fails: what is wrong is [`Inbound::Bad`].
+    pub fn parse(text: &str) -> Inbound {
+        #[derive(Deserialize)]
+        struct Raw<'a> {
+            #[serde(rename = "type", borrow, default)]
+            kind: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            timestamp: Option<&'a RawValue>,
+        }
+        // serde would also read a struct from an array; only an object is a message.
+        if !text.trim_start().starts_with('{') {
+            return Inbound::Bad("a message is a JSON object".to_owned());
+        }
+        match serde_json::from_str::<Raw<'_>>(text) {
+            Err(error) => Inbound::Bad(format!("a message is a JSON object: {error}")),
+            Ok(Raw { kind: Some(kind), timestamp }) if kind.get() == "\"ping\"" => {
+                Inbound::Ping(timestamp.map_or_else(|| RawValue::NULL.to_owned(), ToOwned::to_owned))
+            }
+            Ok(_) => Inbound::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ping_is_answered_with_the_same_timestamp_to_the_letter() {
+        for timestamp in ["1705314600000", "\"2024-01-15T10:30:00Z\"", "1.50", "{\"a\":[1, 2]}", "null"] {
+            let Inbound::Ping(raw) = Inbound::parse(&format!("{{\"type\":\"ping\",\"timestamp\":{timestamp}}}")) else {
+                panic!("a ping");
+            };
+            assert_eq!(raw.get(), timestamp);
+        }
+        assert!(matches!(Inbound::parse("{\"type\":\"ping\"}"), Inbound::Ping(raw) if raw.get() == "null"));
+    }
+
+    #[test]
+    fn only_a_json_object_is_a_message() {
+        for text in ["", "ping", "[]", "[\"ping\",1]", "1", "null", "\"x\"", "{", "{}x", "{\"type\":}"] {
+            assert!(matches!(Inbound::parse(text), Inbound::Bad(_)), "{text}");
+        }
+        for text in ["{}", " {\"type\":\"subscribe\"}", "{\"type\":1}", "{\"type\":null}"] {
+            assert!(matches!(Inbound::parse(text), Inbound::Other), "{text}");
+        }
+    }
+
+    #[test]
+    fn event_ids_survive_the_wire_and_nothing_else_is_one() {
+        let id = EventId { epoch: 0xabc, seq: 17 };
+        assert_eq!(id.to_string(), "00000abc-17");
+        assert_eq!("00000abc-17".parse(), Ok(id));
+        for text in
+            ["", "-", "abc-1", "00000abc-", "00000abc", "0000xabc-1", "00000abc-+1", "+0000abc-1", "00000abc-1-2"]
+        {
+            assert!(text.parse::<EventId>().is_err(), "{text}");
+        }
+    }
+}

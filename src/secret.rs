@@ -1,0 +1,63 @@
+//! Secrets: tokens and passwords that must never reach a log line or an error text.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+
+/// A token or password. Shown as `[redacted]`, compared in constant time, readable only through [`Secret::expose`].
+#[derive(Clone)]
+pub struct Secret(String);
+
+/// A text that cannot be a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the secret is empty or holds a control character or a blank inside; write it on one line, alone")]
+pub struct BadSecret;
+
+impl Secret {
+    /// Takes a secret as it stands in a file or variable: blanks and line ends around it are cut off.
+    ///
+    /// # Errors
+    /// [`BadSecret`] when nothing is left, or what is left could not stand in an HTTP header.
+    pub fn parse(text: &str) -> Result<Secret, BadSecret> {
+        let text = text.trim();
+        if text.is_empty() || text.bytes().any(|byte| !(0x21..=0x7e).contains(&byte)) {
+            return Err(BadSecret);
+        }
+        Ok(Secret(text.to_owned()))
+    }
+
+    /// The secret itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `candidate` is this secret, in time that depends on the length alone.
+    pub fn matches(&self, candidate: &str) -> bool {
+        self.0.as_bytes().ct_eq(candidate.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_shows_itself_only_when_asked() {
+        let secret = Secret::parse("  hunter2\n").expect("one word");
+        assert_eq!(format!("{secret:?}"), "[redacted]");
+        assert_eq!(secret.expose(), "hunter2");
+        assert!(secret.matches("hunter2"));
+        for other in ["", "hunter", "hunter22", "Hunter2", "hunter2 "] {
+            assert!(!secret.matches(other), "{other}");
+        }
+        for bad in ["", " \n", "two words", "line\nline", "tab\tbed", "é"] {
+            assert!(Secret::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

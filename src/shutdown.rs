@@ -1,0 +1,56 @@
+//! Stopping: a token that tells every task to leave, and a tracker that knows whether they have.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tokio_util::task::TaskTracker;
+
+/// Handed to whatever starts tasks. Clones are the same shutdown.
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown {
+    token: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Shutdown {
+    /// A shutdown that has not begun.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Starts a task that [`Shutdown::drain`] will wait for. It has to end soon after [`Shutdown::begun`].
+    pub fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.tasks.spawn(task)
+    }
+
+    /// Tells every task to leave.
+    pub fn begin(&self) {
+        self.token.cancel();
+        self.tasks.close();
+    }
+
+    /// Resolves once every task has been told to leave. Safe to drop and to await again.
+    pub fn begun(&self) -> WaitForCancellationFuture<'_> {
+        self.token.cancelled()
+    }
+
+    /// Whether every task has been told to leave.
+    pub fn has_begun(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
+    /// Waits for the tasks, at most `deadline`. Gives the number of tasks that were still running then.
+    pub async fn drain(&self, deadline: Duration) -> usize {
+        self.tasks.close();
+        match tokio::time::timeout(deadline, self.tasks.wait()).await {
+            Ok(()) => 0,
+            Err(_) => self.tasks.len(),
+        }
+    }
+}
