@@ -38,8 +38,9 @@ pub const UPDATE_QUEUE_LENGTH: usize = 16;
 /// Force-updates that may wait for one feed. They are answered together by one measurement, so few ever wait.
 pub const FORCE_QUEUE_LENGTH: usize = 64;
 
-/// Pongs and answers that may wait for one peer, in bytes. A peer that asks without reading is cut off.
-pub const REPLY_BYTES_MAX: usize = 64 * 1024;
+/// Pongs and answers that may wait for one peer that does not read, in bytes. A peer that goes on asking is cut off.
+/// Room for a few answers to the largest question.
+pub const REPLY_BYTES_MAX: usize = 256 * 1024;
 
 /// Unsent bytes the kernel may hold for one connection. Without it a sleeping reader has megabytes of old news queued.
 pub const UNSENT_BYTES_MAX: u32 = 16 * 1024;
@@ -73,6 +74,9 @@ pub const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
 
 /// Largest request body, in bytes. A command is a few dozen.
 pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// Connections the kernel may hold for us until we accept them. A crowd that comes back after a restart is thousands at once.
+pub const ACCEPT_BACKLOG: u32 = 4096;
 
 /// Pause after `accept` failed, most often because descriptors ran out. Without it the loop would spin.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
