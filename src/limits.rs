@@ -13,6 +13,15 @@ pub const CHECKS_AT_ONCE_MAX: usize = 256;
 /// Bytes of a response body that a check reads while it looks for its substring. What it says past that is not a health report.
 pub const CHECK_BODY_BYTES_MAX: usize = 64 * 1024;
 
+// ---- usage ----------------------------------------------------------------------------------------------------------
+
+/// Time between two bookings, and so the most usage that `kill -9` can lose. One transaction a second is no load.
+pub const BOOKING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Longest wait for a ledger that another program has locked. Shorter than the wait for the next booking, which tries
+/// again anyway, and short enough that a start is not held up.
+pub const LEDGER_LOCK_TIMEOUT: Duration = Duration::from_millis(250);
+
 // ---- serve ----------------------------------------------------------------------------------------------------------
 
 /// Longest time without progress while a frame waits to leave. A peer slower than this is cut off and counted: its buffer

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::checks::CheckSpec;
 use crate::secret::Secret;
+use crate::usage::Tariff;
 
 /// Everything `serve` is told. There is no way to hold an invalid one.
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ pub struct Settings {
     /// The named dependency checks, in the order of the file.
     pub dependencies: Vec<Dependency>,
     /// What usage costs.
-    pub tariff: crate::usage::Tariff,
+    pub tariff: Tariff,
 }
 
 /// Who may read and control.
