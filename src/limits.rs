@@ -19,3 +19,9 @@ pub const CHECK_BODY_BYTES_MAX: usize = 64 * 1024;
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 // ---- client ---------------------------------------------------------------------------------------------------------
+
+/// Addresses of one name that are tried. Past it a name has more addresses than a person would wait for.
+pub const ADDRESSES_MAX: usize = 8;
+
+/// Head start of one address over the next, the value RFC 8305 recommends.
+pub const ADDRESS_STAGGER: Duration = Duration::from_millis(250);
