@@ -129,3 +129,9 @@ pub const DESCRIPTORS_DEGRADED_PERCENT: u64 = 80;
 pub const DESCRIPTORS_UNHEALTHY_PERCENT: u64 = 95;
 
 // ---- client ---------------------------------------------------------------------------------------------------------
+
+/// Addresses of one name that are tried. Past it a name has more addresses than a person would wait for.
+pub const ADDRESSES_MAX: usize = 8;
+
+/// Head start of one address over the next, the value RFC 8305 recommends.
+pub const ADDRESS_STAGGER: Duration = Duration::from_millis(250);
