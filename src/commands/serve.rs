@@ -1,9 +1,170 @@
-//! `veloflux serve`.
+//! `veloflux serve`: settings, bind, announce, run, drain.
+
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::ServeArgs;
+use crate::config::{self, Overrides, Settings};
 use crate::exit::Exit;
+use crate::feeds::World;
+use crate::protocol::CloseCode;
+use crate::serve::auth::{Armed, Guard};
+use crate::serve::beacon::Beacon;
+use crate::serve::{App, listener, routes};
+use crate::shutdown::Shutdown;
 
 /// Runs the server until it is told to stop.
-pub fn run(_args: ServeArgs) -> Exit {
-    Exit::Done
+pub async fn run(args: ServeArgs) -> Exit {
+    let check_only = args.check_config;
+    let settings = match config::load(&overrides(args)) {
+        Ok(settings) => settings,
+        Err(error) => return complain(Exit::Usage, &error),
+    };
+    if check_only {
+        return print(&config::Summary(&settings).to_string());
+    }
+    if let Err(error) = crate::log::start() {
+        return complain(Exit::Usage, &error);
+    }
+    match serve(settings).await {
+        Ok(exit) => exit,
+        Err(error) => complain(Exit::Failed, &error),
+    }
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<Exit> {
+    let mut signals = Signals::new()?;
+    let capacity = listener::capacity();
+    let socket = listener::bind(settings.listen).map_err(|error| unbindable(settings.listen, &error))?;
+    let address = socket.local_addr()?;
+    let drain_timeout = settings.drain_timeout;
+
+    // Whatever measures and answers stops first; the connections go on until everybody has been told.
+    let (work, connections) = (Shutdown::new(), Shutdown::new());
+    let Armed { guard, token_file } = arm(&settings);
+    let world = World::start(settings, &work);
+    let app = App::start(Arc::clone(&world), guard, &work, &connections);
+    work.spawn(listener::accept(
+        socket,
+        routes::endpoint(&app),
+        Arc::clone(&world.requests),
+        capacity,
+        work.clone(),
+    ));
+    let beacon = Beacon::light(address, token_file.as_deref());
+    announce(address, token_file.as_deref());
+
+    let told = signals.next().await;
+    tracing::info!(signal = told, "stopping");
+    let drained = tokio::select! {
+        drained = tokio::time::timeout(drain_timeout, drain(&world, &app, &work, &connections)) => drained,
+        again = signals.next() => {
+            tracing::warn!(signal = again, "told twice; leaving at once");
+            drop(beacon);
+            return Ok(if again == "SIGINT" { Exit::Interrupted } else { Exit::Terminated });
+        }
+    };
+    if drained.is_err() {
+        tracing::warn!(connections = world.connections.get(), "the drain deadline has passed; cutting off what is left");
+    }
+    drop(beacon);
+    Ok(Exit::Done)
+}
+
+/// No new connections, close 1001 to every client, the ledger flushed, then wait for everybody to leave.
+async fn drain(world: &Arc<World>, app: &App, work: &Shutdown, connections: &Shutdown) {
+    work.begin();
+    app.say_goodbye(CloseCode::GoingAway).await;
+    if let Err(fault) = world.meter.book().await {
+        tracing::error!(%fault, "usage since the last booking is lost");
+    }
+    connections.begin();
+    tokio::join!(work.ended(), connections.ended());
+}
+
+/// The guard. Without a place for its token the server still measures and streams.
+fn arm(settings: &Settings) -> Armed {
+    Guard::arm(settings.auth.clone(), &settings.state_dir).unwrap_or_else(|error| {
+        tracing::error!(
+            %error,
+            "no control token can be kept, so control is off; make the state directory writable or configure a token"
+        );
+        Guard::without_control(settings.auth.clone())
+    })
+}
+
+fn unbindable(address: SocketAddr, error: &io::Error) -> anyhow::Error {
+    let why = match error.kind() {
+        io::ErrorKind::AddrInUse => "address in use; stop the other server or pass `--listen`",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address; pass another with `--listen`",
+        io::ErrorKind::PermissionDenied => "not permitted; ports below 1024 need a privilege, pass another with `--listen`",
+        _ => return anyhow::anyhow!("cannot listen on {address}: {error}"),
+    };
+    anyhow::anyhow!("cannot listen on {address}: {why}")
+}
+
+/// One line on stdout for scripts; where to go from here on stderr for a person.
+fn announce(address: SocketAddr, token_file: Option<&Path>) {
+    let url = format!("http://{address}");
+    // A closed stdout does not stop a server.
+    let _ = writeln!(io::stdout(), "listening on {url}").and_then(|()| io::stdout().flush());
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+    if !io::stderr().is_terminal() {
+        return;
+    }
+    let token = token_file.map_or_else(|| "as given in VELOFLUX_TOKEN".to_owned(), |path| path.display().to_string());
+    let server = if address.port() == 8080 { String::new() } else { format!(" --server {url}") };
+    let _ = writeln!(io::stderr(), "  dashboard  {url}/\n  token      {token}\n  next       veloflux watch metrics{server}");
+}
+
+fn overrides(args: ServeArgs) -> Overrides {
+    Overrides {
+        config: args.config,
+        listen: args.listen,
+        state_dir: args.state_dir,
+        node: args.node,
+        token: std::env::var("VELOFLUX_TOKEN").ok().filter(|token| !token.is_empty()),
+        token_file: args.token_file,
+        feeds_public: args.feeds_public,
+        allow_origin: args.allow_origin,
+        backend: args.backend,
+        check: args.check,
+    }
+}
+
+fn print(text: &str) -> Exit {
+    match write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush()) {
+        Ok(()) => Exit::Done,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(error) => complain(Exit::Failed, &format!("cannot write: {error}")),
+    }
+}
+
+fn complain(exit: Exit, error: &dyn std::fmt::Display) -> Exit {
+    let _ = writeln!(io::stderr(), "error: {error}");
+    exit
+}
+
+/// The signals that tell a server to stop.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// The name of the next one. Safe to drop.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
 }

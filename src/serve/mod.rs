@@ -1,7 +1,6 @@
 //! The server: listening, letting in, answering over HTTP, and handing feeds to connections.
 
 pub mod auth;
-pub mod beacon;
 pub mod connection;
 mod control;
 mod dashboard;
@@ -34,7 +33,8 @@ pub struct App {
     traffic: Arc<Traffic>,
     telemetry: Telemetry,
     guard: Guard,
-    shutdown: Shutdown,
+    stopping: Shutdown,
+    connections: Shutdown,
 }
 
 impl App {
@@ -47,7 +47,7 @@ impl App {
         let (feeds, updates) = Feeds::start(&world, shutdown);
         shutdown.spawn(hand_over(updates, Arc::clone(&hub)));
         let telemetry = Telemetry::new(&world, &traffic);
-        Arc::new(App { world, feeds, hub, traffic, telemetry, guard, shutdown: connections.clone() })
+        Arc::new(App { world, feeds, hub, traffic, telemetry, guard, stopping: shutdown.clone(), connections: connections.clone() })
     }
 
     /// Sends every feed connection away.

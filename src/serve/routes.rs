@@ -159,7 +159,7 @@ fn done(response: Response) -> BoxFuture<'static, Response> {
 
 fn readiness(app: &App) -> Response {
     let waiting: Vec<Feed> = app.hub.silent();
-    let stopping = app.shutdown.has_begun();
+    let stopping = app.stopping.has_begun();
     let status = if waiting.is_empty() && !stopping { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json(status, &serde_json::json!({"ready": status == StatusCode::OK, "waiting_for": waiting, "stopping": stopping}))
 }

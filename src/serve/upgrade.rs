@@ -32,7 +32,7 @@ pub fn upgrade(app: &Arc<App>, request: &Request) -> Response {
     let Some(handover) = request.extensions().get::<Handover>() else {
         return error(StatusCode::INTERNAL_SERVER_ERROR, "no_upgrade", "this connection cannot be upgraded");
     };
-    app.shutdown.spawn(connect(Arc::clone(app), handover.clone(), feed));
+    app.connections.spawn(connect(Arc::clone(app), handover.clone(), feed));
     Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)
         .header(UPGRADE, "websocket")
