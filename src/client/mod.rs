@@ -1,1 +1,8 @@
-//! .
+//! The client: one session that connects, listens, notices when it is alone and connects again. Prints nothing; what
+//! happened comes out as events, and whoever runs it decides what they are worth.
+
+pub mod backoff;
+pub mod connect;
+pub mod endpoint;
+pub mod gap;
+pub mod heartbeat;
