@@ -44,3 +44,6 @@ pub const EVENTS_WAITING_MAX: usize = 256;
 
 /// Cadences without a message after which a feed is stale: one may be late, two may be jitter, three are missing.
 pub const STALE_AFTER_CADENCES: u32 = 3;
+
+/// Bytes of an answer of the control API that are read.
+pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;

@@ -43,7 +43,7 @@ pub struct Connection {
 }
 
 /// Why there is no WebSocket.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum ConnectError {
     /// There was no connection to speak over.
     #[error("{0}")]
@@ -61,7 +61,7 @@ pub enum ConnectError {
 }
 
 /// What came instead of a WebSocket.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Refusal {
     /// An HTTP answer.
     #[error("the server answered {status}{}", said(.message))]

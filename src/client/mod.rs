@@ -3,6 +3,11 @@
 
 pub mod backoff;
 pub mod connect;
+pub mod control;
+pub mod credentials;
 pub mod endpoint;
+pub mod event;
 pub mod gap;
 pub mod heartbeat;
+pub mod loss;
+pub mod session;

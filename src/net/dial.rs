@@ -67,7 +67,7 @@ pub enum Phase {
 }
 
 /// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{to}: {fault}")]
 pub struct DialError {
     /// Where it ended.
