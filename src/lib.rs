@@ -16,6 +16,7 @@ pub mod log;
 pub mod net;
 pub mod output;
 pub mod protocol;
+pub mod rendezvous;
 pub mod secret;
 pub mod serve;
 pub mod shutdown;

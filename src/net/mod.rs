@@ -1,5 +1,6 @@
 //! The only way an address enters the program, and the only way out to one: targets, TLS, HTTP, and what went wrong in words.
 
+pub mod dial;
 pub mod fault;
 pub mod http;
 pub mod target;
