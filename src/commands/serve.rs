@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -12,15 +12,21 @@ use crate::config::{self, Overrides, Settings};
 use crate::exit::Exit;
 use crate::feeds::World;
 use crate::protocol::CloseCode;
+use crate::rendezvous::{Announced, Rendezvous};
+use crate::secret::Secret;
 use crate::serve::auth::{Armed, Guard};
-use crate::serve::beacon::Beacon;
 use crate::serve::{App, listener, routes};
 use crate::shutdown::Shutdown;
 
 /// Runs the server until it is told to stop.
 pub async fn run(args: ServeArgs) -> Exit {
     let check_only = args.check_config;
-    let settings = match config::load(&overrides(args)) {
+    let token = match std::env::var("VELOFLUX_TOKEN").ok().filter(|text| !text.is_empty()).map(|text| Secret::parse(&text)) {
+        None => None,
+        Some(Ok(token)) => Some(token),
+        Some(Err(bad)) => return complain(Exit::Usage, &format!("`VELOFLUX_TOKEN`: {bad}")),
+    };
+    let settings = match config::load(&overrides(args, token)) {
         Ok(settings) => settings,
         Err(error) => return complain(Exit::Usage, &error),
     };
@@ -55,7 +61,7 @@ async fn serve(settings: Settings) -> anyhow::Result<Exit> {
         capacity,
         work.clone(),
     ));
-    let beacon = Beacon::light(address, token_file.as_deref());
+    let announced = rendezvous(address, token_file.clone());
     announce(address, token_file.as_deref());
 
     let told = signals.next().await;
@@ -64,14 +70,14 @@ async fn serve(settings: Settings) -> anyhow::Result<Exit> {
         drained = tokio::time::timeout(drain_timeout, drain(&world, &app, &work, &connections)) => drained,
         again = signals.next() => {
             tracing::warn!(signal = again, "told twice; leaving at once");
-            drop(beacon);
+            drop(announced);
             return Ok(if again == "SIGINT" { Exit::Interrupted } else { Exit::Terminated });
         }
     };
     if drained.is_err() {
         tracing::warn!(connections = world.connections.get(), "the drain deadline has passed; cutting off what is left");
     }
-    drop(beacon);
+    drop(announced);
     Ok(Exit::Done)
 }
 
@@ -121,18 +127,26 @@ fn announce(address: SocketAddr, token_file: Option<&Path>) {
     let _ = writeln!(io::stderr(), "  dashboard  {url}/\n  token      {token}\n  next       veloflux watch metrics{server}");
 }
 
-fn overrides(args: ServeArgs) -> Overrides {
+/// Lets `veloflux control` of this user find the token. A server works without it.
+fn rendezvous(address: SocketAddr, token_file: Option<PathBuf>) -> Option<Announced> {
+    let token_file = token_file.map(|path| std::path::absolute(&path).unwrap_or(path));
+    let rendezvous = Rendezvous { pid: std::process::id(), url: format!("http://{address}"), token_file };
+    let announced = rendezvous.announce(address.port());
+    announced.inspect_err(|error| tracing::warn!(%error, "`veloflux control` will not find the token by itself")).ok()
+}
+
+fn overrides(args: ServeArgs, token: Option<Secret>) -> Overrides {
     Overrides {
         config: args.config,
         listen: args.listen,
         state_dir: args.state_dir,
         node: args.node,
-        token: std::env::var("VELOFLUX_TOKEN").ok().filter(|token| !token.is_empty()),
+        token,
         token_file: args.token_file,
         feeds_public: args.feeds_public,
-        allow_origin: args.allow_origin,
-        backend: args.backend,
-        check: args.check,
+        allow_origins: args.allow_origin,
+        backends: args.backend,
+        checks: args.check,
     }
 }
 

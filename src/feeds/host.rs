@@ -89,8 +89,8 @@ pub fn memory() -> Result<Share, sysinfo::Error> {
 /// Bytes free for us on the file system that holds `path`, and the bytes it has in all.
 pub fn disk_space(path: &Path) -> Option<(u64, u64)> {
     let path = path.ancestors().find_map(|ancestor| ancestor.canonicalize().ok())?;
-    let disks = Disks::new_with_refreshed_list();
-    let holding = disks.list().iter().filter(|disk| path.starts_with(disk.mount_point()));
+    let disks = Disks::new_with_refreshed_list().ok()?;
+    let holding = disks.iter().filter(|disk| path.starts_with(disk.mount_point()));
     holding
         .max_by_key(|disk| disk.mount_point().as_os_str().len())
         .map(|disk| (disk.available_space(), disk.total_space()))

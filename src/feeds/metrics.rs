@@ -22,14 +22,25 @@ const SOURCE: &str = "self";
 /// The `metrics` producer.
 pub struct Sampler {
     world: Arc<World>,
-    /// Reads at regular messages only.
-    tiled: Result<CpuMeter, sysinfo::Error>,
-    /// Reads at every message.
-    latest: Result<CpuMeter, sysinfo::Error>,
+    /// `None` where this system has no CPU times to read.
+    cpu: Option<CpuMeters>,
     /// The request count at the last regular message.
     tile: Reading,
     /// Request counts of a little more than the last cadence.
     recent: Window,
+}
+
+struct CpuMeters {
+    /// Reads at regular messages only.
+    tiled: CpuMeter,
+    /// Reads at every message.
+    latest: CpuMeter,
+}
+
+impl CpuMeters {
+    fn start() -> Result<CpuMeters, sysinfo::Error> {
+        Ok(CpuMeters { tiled: CpuMeter::start()?, latest: CpuMeter::start()? })
+    }
 }
 
 /// A request count at a moment.
@@ -43,9 +54,12 @@ impl Sampler {
     /// Takes the first readings.
     pub fn new(world: &Arc<World>) -> Self {
         let tile = Reading { at: world.started, total: 0 };
+        let cpu = CpuMeters::start();
+        if let Err(error) = &cpu {
+            tracing::error!(%error, "the CPU cannot be measured on this system; no metrics are sent");
+        }
         Sampler {
-            tiled: CpuMeter::start(),
-            latest: CpuMeter::start(),
+            cpu: cpu.ok(),
             tile,
             recent: Window::new(tile),
             world: Arc::clone(world),
@@ -56,22 +70,23 @@ impl Sampler {
         Reading { at: Instant::now(), total: self.world.requests.total() }
     }
 
-    async fn measure(&mut self, cause: Cause) -> Result<Metrics, sysinfo::Error> {
+    /// `None` where this system cannot be measured.
+    async fn measure(&mut self, cause: Cause) -> Option<Metrics> {
         let regular = cause != Cause::Order;
-        let meter = if regular { &mut self.tiled } else { &mut self.latest };
-        let meter = meter.as_mut().map_err(|error| error.clone())?;
+        let meters = self.cpu.as_mut()?;
+        let meter = if regular { &mut meters.tiled } else { &mut meters.latest };
         // Two readings too close together would give a share of nothing.
         sleep_until((meter.last_read() + CPU_INTERVAL_MIN).into()).await;
         let cpu = meter.read();
-        if regular && let Ok(latest) = &mut self.latest {
-            latest.read();
+        if regular {
+            meters.latest.read();
         }
-        let memory = memory()?;
+        let memory = memory().inspect_err(|error| tracing::error!(%error, "memory cannot be measured")).ok()?;
         let now = self.reading();
         let from = if regular { std::mem::replace(&mut self.tile, now) } else { self.recent.start(now.at) };
         let window = now.at.duration_since(from.at);
         let requests = now.total - from.total;
-        Ok(Metrics {
+        Some(Metrics {
             cpu: cpu.percent,
             memory: memory.percent,
             requests,
@@ -99,15 +114,7 @@ impl Producer for Sampler {
     }
 
     fn produce(&mut self, cause: Cause) -> BoxFuture<'_, Option<Change>> {
-        Box::pin(async move {
-            match self.measure(cause).await {
-                Ok(metrics) => Some(Change::Whole(Message::Metrics(metrics))),
-                Err(error) => {
-                    tracing::error!(%error, "cpu and memory cannot be measured on this system; no metrics are sent");
-                    None
-                }
-            }
-        })
+        Box::pin(async move { self.measure(cause).await.map(|metrics| Change::Whole(Message::Metrics(metrics))) })
     }
 }
 

@@ -43,7 +43,7 @@ impl Ticker {
                     change = self.producer.produce(cause) => change,
                 };
                 if let Some(change) = change
-                    && !self.send(change).await
+                    && !send(self.feed, change, &self.updates).await
                 {
                     return;
                 }
@@ -73,11 +73,10 @@ impl Ticker {
             };
         }
     }
+}
 
-    /// Hands an update over and waits until it has reached the connections. False: nobody is there any more.
-    async fn send(&self, change: Change) -> bool {
-        let (delivered, done) = oneshot::channel();
-        let update = Update { feed: self.feed, change, delivered };
-        self.updates.send(update).await.is_ok() && done.await.is_ok()
-    }
+/// Hands an update over and waits until it has reached the connections. False: nobody is there any more.
+async fn send(feed: Feed, change: Change, updates: &mpsc::Sender<Update>) -> bool {
+    let (delivered, done) = oneshot::channel();
+    updates.send(Update { feed, change, delivered }).await.is_ok() && done.await.is_ok()
 }
