@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// How to space the tries. The defaults of the command line are those of the contract.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Strategy {
+pub struct Schedule {
     /// Tries in a row to connect again. None: for ever.
     pub max_attempts: Option<u32>,
     /// The delay of attempt 0.
@@ -35,7 +35,7 @@ pub enum Jitter {
 /// The state of the tries of one session.
 #[derive(Debug, Clone)]
 pub struct Backoff {
-    strategy: Strategy,
+    schedule: Schedule,
     attempt: u32,
 }
 
@@ -52,14 +52,14 @@ pub struct Retry {
 
 impl Backoff {
     /// No try has been made.
-    pub fn new(strategy: Strategy) -> Self {
-        Backoff { strategy, attempt: 0 }
+    pub fn new(schedule: Schedule) -> Self {
+        Backoff { schedule, attempt: 0 }
     }
 
     /// What to do now that the connection is lost or was not made. `random` is in 0..1; `hint` is what the server asked
     /// for (`Retry-After`, `retry_after_ms`): the wait is never shorter. None: give up.
     pub fn next(&mut self, random: f64, hint: Option<Duration>) -> Option<Retry> {
-        let Strategy { max_attempts, base_delay, max_delay, factor, jitter } = &self.strategy;
+        let Schedule { max_attempts, base_delay, max_delay, factor, jitter } = &self.schedule;
         if max_attempts.is_some_and(|max| self.attempt >= max) {
             return None;
         }
@@ -93,8 +93,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn contract() -> Strategy {
-        Strategy {
+    fn contract() -> Schedule {
+        Schedule {
             max_attempts: Some(5),
             base_delay: Duration::from_secs(1),
             max_delay: Duration::from_secs(30),
@@ -103,8 +103,8 @@ mod tests {
         }
     }
 
-    fn delays(strategy: Strategy, random: f64) -> Vec<u64> {
-        let mut backoff = Backoff::new(strategy);
+    fn delays(schedule: Schedule, random: f64) -> Vec<u64> {
+        let mut backoff = Backoff::new(schedule);
         std::iter::from_fn(|| backoff.next(random, None)).map(|retry| retry.delay.as_millis() as u64).collect()
     }
 
@@ -112,10 +112,10 @@ mod tests {
     fn the_contract_s_schedule() {
         assert_eq!(delays(contract(), 1.0), [1_000, 2_000, 4_000, 8_000, 16_000]);
         assert_eq!(delays(contract(), 0.0), [500, 1_000, 2_000, 4_000, 8_000]);
-        assert_eq!(delays(Strategy { max_attempts: Some(7), ..contract() }, 1.0)[5..], [30_000, 30_000]);
-        assert_eq!(delays(Strategy { jitter: Jitter::Full, ..contract() }, 0.0), [0; 5]);
-        assert_eq!(delays(Strategy { jitter: Jitter::None, ..contract() }, 0.3), [1_000, 2_000, 4_000, 8_000, 16_000]);
-        assert!(delays(Strategy { max_attempts: Some(0), ..contract() }, 1.0).is_empty());
+        assert_eq!(delays(Schedule { max_attempts: Some(7), ..contract() }, 1.0)[5..], [30_000, 30_000]);
+        assert_eq!(delays(Schedule { jitter: Jitter::Full, ..contract() }, 0.0), [0; 5]);
+        assert_eq!(delays(Schedule { jitter: Jitter::None, ..contract() }, 0.3), [1_000, 2_000, 4_000, 8_000, 16_000]);
+        assert!(delays(Schedule { max_attempts: Some(0), ..contract() }, 1.0).is_empty());
     }
 
     #[test]
@@ -149,8 +149,8 @@ mod tests {
             attempts in 1_u32..50,
         ) {
             let (base, max) = (Duration::from_millis(base), Duration::from_millis(max));
-            let strategy = Strategy { max_attempts: None, base_delay: base, max_delay: max, factor, jitter: Jitter::Equal };
-            let mut backoff = Backoff::new(strategy);
+            let schedule = Schedule { max_attempts: None, base_delay: base, max_delay: max, factor, jitter: Jitter::Equal };
+            let mut backoff = Backoff::new(schedule);
             for attempt in 1..=attempts {
                 let retry = backoff.next(random, None).expect("for ever");
                 prop_assert_eq!(retry.attempt, attempt);

@@ -23,9 +23,7 @@ impl Sequence {
     /// Takes the id of the next message. Another epoch is another run of the stream, whose numbers say nothing about this
     /// one; a number seen before is the snapshot that greets a new connection.
     pub fn follow(&mut self, id: EventId) -> Option<Gap> {
-        let Some(last) = self.last.replace(id).filter(|last| last.epoch == id.epoch) else {
-            return None;
-        };
+        let last = self.last.replace(id).filter(|last| last.epoch == id.epoch)?;
         if id.seq <= last.seq {
             self.last = Some(last);
             return None;

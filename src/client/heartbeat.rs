@@ -58,7 +58,11 @@ impl Heartbeat {
         if self.waiting_until.is_some_and(|until| now >= until) {
             self.waiting_until = None;
             self.missed += 1;
-            return if self.missed >= self.pulse.max_missed { Beat::Dead(self.missed) } else { Beat::Missed(self.missed) };
+            return if self.missed >= self.pulse.max_missed {
+                Beat::Dead(self.missed)
+            } else {
+                Beat::Missed(self.missed)
+            };
         }
         if now >= self.next_ping {
             self.number += 1;
@@ -91,8 +95,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const CONTRACT: Pulse =
-        Pulse { interval: Duration::from_secs(30), timeout: Duration::from_secs(5), max_missed: 3 };
+    const CONTRACT: Pulse = Pulse { interval: Duration::from_secs(30), timeout: Duration::from_secs(5), max_missed: 3 };
 
     fn seconds(start: Instant, seconds: u64) -> Instant {
         start + Duration::from_secs(seconds)

@@ -3,7 +3,6 @@
 //! Addresses of both families are raced (RFC 8305): they are tried in turns, a new one every 250 ms or as soon as the one
 //! before has failed, and the first that answers wins. Nothing here knows HTTP or WebSocket.
 
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -20,12 +19,13 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::limits::{ADDRESSES_MAX, ADDRESS_STAGGER};
+use super::Fault;
+use crate::limits::{ADDRESS_STAGGER, ADDRESSES_MAX};
 
 /// Where to dial.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer<'a> {
-    /// A name or an address; IPv6 with or without brackets.
+    /// A name or an address, IPv6 without brackets.
     pub host: &'a str,
     /// The TCP port.
     pub port: u16,
@@ -67,15 +67,17 @@ pub enum Phase {
 }
 
 /// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{to}: {fault}")]
 pub struct DialError {
     /// Where it ended.
     pub phase: Phase,
-    /// How long the phases before took.
+    /// How long the phases took, up to and with that one.
     pub phases: Phases,
-    /// What happened, in words.
-    pub message: String,
+    /// The host, and the address it came to where that is another.
+    pub to: String,
+    /// What happened.
+    pub fault: Fault,
 }
 
 /// Dials `peer`; all phases together end by `deadline`.
@@ -83,54 +85,47 @@ pub struct DialError {
 /// # Errors
 /// [`DialError`] with the phase that failed. Nothing is left open.
 pub async fn dial(peer: Peer<'_>, deadline: Instant) -> Result<Dialed, DialError> {
-    let host = peer.host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(peer.host);
     let mut phases = Phases::default();
-    let fail = |phase, phases, message| DialError { phase, phases, message };
+    let named = format!("{}:{}", peer.host, peer.port);
 
-    let addresses = match host.parse::<IpAddr>() {
+    let addresses = match peer.host.parse::<IpAddr>() {
         Ok(address) => vec![SocketAddr::new(address, peer.port)],
         Err(_) => {
-            let started = Instant::now();
-            let found = timeout_at(deadline, tokio::net::lookup_host((host, peer.port))).await;
-            phases.dns = Some(started.elapsed());
-            match found {
-                Err(_) => return Err(fail(Phase::Dns, phases, format!("no answer about the name `{host}` in time"))),
-                Ok(Err(error)) => {
-                    return Err(fail(Phase::Dns, phases, format!("the name `{host}` does not resolve: {}", Plain(&error))));
-                }
-                Ok(Ok(found)) => in_turns(found.collect()),
-            }
+            let found = timed(&mut phases.dns, deadline, super::resolve(peer.host, peer.port)).await;
+            found.map(in_turns).map_err(|fault| DialError { phase: Phase::Dns, phases, to: named.clone(), fault })?
         }
     };
-
-    let started = Instant::now();
-    let raced = timeout_at(deadline, race(&addresses)).await;
-    phases.tcp = Some(started.elapsed());
-    let (tcp, address) = match raced {
-        Err(_) => {
-            let message = format!("no answer from {} within {} ms", list(&addresses), started.elapsed().as_millis());
-            return Err(fail(Phase::Tcp, phases, message));
-        }
-        Ok(Err(error)) => return Err(fail(Phase::Tcp, phases, format!("{}: {}", list(&addresses), Plain(&error)))),
-        Ok(Ok(won)) => won,
-    };
+    let raced = timed(&mut phases.tcp, deadline, race(&addresses)).await;
+    let (tcp, address) = raced.map_err(|fault| {
+        let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        DialError { phase: Phase::Tcp, phases, to: all.join(", "), fault }
+    })?;
 
     let Some(config) = peer.tls else {
         return Ok(Dialed { stream: Stream::Plain(tcp), peer: address, phases });
     };
-    let started = Instant::now();
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| fail(Phase::Tls, phases, format!("`{host}` is not a name that a certificate can be for")))?;
-    let shaken = timeout_at(deadline, TlsConnector::from(Arc::clone(config)).connect(name, tcp)).await;
-    phases.tls = Some(started.elapsed());
-    match shaken {
-        Err(_) => {
-            let message = format!("{address} did not finish the TLS handshake within {} ms", started.elapsed().as_millis());
-            Err(fail(Phase::Tls, phases, message))
-        }
-        Ok(Err(error)) => Err(fail(Phase::Tls, phases, format!("TLS with {address} failed: {}", Plain(&error)))),
-        Ok(Ok(tls)) => Ok(Dialed { stream: Stream::Tls(Box::new(tls)), peer: address, phases }),
+    let shaken = timed(&mut phases.tls, deadline, async {
+        let name = ServerName::try_from(peer.host.to_owned())
+            .map_err(|_| Fault::Tls(format!("no certificate can be for `{}`", peer.host)))?;
+        Ok(TlsConnector::from(Arc::clone(config)).connect(name, tcp).await?)
+    });
+    match shaken.await {
+        Ok(tls) => Ok(Dialed { stream: Stream::Tls(Box::new(tls)), peer: address, phases }),
+        Err(fault) => Err(DialError { phase: Phase::Tls, phases, to: named, fault }),
     }
+}
+
+/// Runs one phase until `deadline` and notes how long it took, however it ended.
+async fn timed<T>(
+    took: &mut Option<Duration>,
+    deadline: Instant,
+    phase: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let started = Instant::now();
+    let ended = timeout_at(deadline, phase).await;
+    let elapsed = started.elapsed();
+    *took = Some(elapsed);
+    ended.unwrap_or(Err(Fault::Deadline(elapsed)))
 }
 
 /// The addresses in turns of family, the resolver's first choice first, at most [`ADDRESSES_MAX`].
@@ -150,7 +145,7 @@ fn in_turns(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 }
 
 /// The first address that answers. The error is that of the first address, which is the one the resolver meant.
-async fn race(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
+async fn race(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), Fault> {
     let mut waiting = addresses.iter().copied();
     let mut running = FuturesUnordered::new();
     let mut first_error = None;
@@ -175,32 +170,12 @@ async fn race(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
                 Some((_, Err(error))) => {
                     first_error.get_or_insert(error);
                     if running.is_empty() && waiting.len() == 0 {
-                        return Err(first_error.expect("it was put there just above"));
+                        return Err(Fault::from(first_error.expect("it was put there just above")));
                     }
                 }
-                None => return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address")),
+                None => return Err(Fault::Network("no address to try".to_owned())),
             },
             () = stagger => {}
-        }
-    }
-}
-
-fn list(addresses: &[SocketAddr]) -> String {
-    let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    all.join(", ")
-}
-
-/// An error of the operating system in plain words, without `(os error 111)`.
-struct Plain<'a>(&'a io::Error);
-
-impl fmt::Display for Plain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.to_string();
-        let text = text.split(" (os error").next().unwrap_or(&text);
-        let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(text);
-        match text.chars().next() {
-            Some(first) if !text.starts_with("TLS") => write!(f, "{}{}", first.to_lowercase(), &text[first.len_utf8()..]),
-            _ => f.write_str(text),
         }
     }
 }
