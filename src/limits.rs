@@ -13,6 +13,13 @@ pub const CHECKS_AT_ONCE_MAX: usize = 256;
 /// Bytes of a response body that a check reads while it looks for its substring. What it says past that is not a health report.
 pub const CHECK_BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of its words that are kept when a peer explains an error. Enough for a sentence, too few for a page.
+pub const PEER_WORDS_BYTES_MAX: usize = 200;
+
+/// Names that are looked up at the same moment. Each blocks a thread, for ten seconds and more when the name server is
+/// dead; a live one answers this many in a few milliseconds.
+pub const LOOKUPS_AT_ONCE_MAX: usize = 32;
+
 // ---- usage ----------------------------------------------------------------------------------------------------------
 
 /// Time between two bookings, and so the most usage that `kill -9` can lose. One transaction a second is no load.
