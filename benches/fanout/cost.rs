@@ -16,7 +16,7 @@ use crate::server::{Server, dependency};
 use crate::usage::{Cpu, resident_bytes};
 
 /// Deliveries in one batch: enough for seconds of CPU time, of which the kernel keeps account in steps of 10 ms.
-const DELIVERIES_PER_BATCH: usize = 200_000;
+const DELIVERIES_PER_BATCH: usize = 400_000;
 
 /// Messages made with nobody listening, to learn what a message costs before it is delivered.
 const MESSAGES_ALONE: u32 = 100;
