@@ -64,7 +64,8 @@ pub(crate) fn play(address: SocketAddr, path: &str, clients: usize) -> Result<()
                         socket.write_all(&std::mem::take(&mut connection.answer)).await?;
                     }
                     socket.readable().await?;
-                    match socket.try_read(&mut buffer.borrow_mut()) {
+                    let received = socket.try_read(&mut buffer.borrow_mut());
+                    match received {
                         Ok(0) => bail!("the server hung up"),
                         Ok(count) => tally.borrow_mut().count(&buffer.borrow()[..count], &mut connection, clients)?,
                         Err(error) if error.kind() == ErrorKind::WouldBlock => {}

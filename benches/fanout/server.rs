@@ -51,9 +51,9 @@ impl Server {
         self.talker.pid()
     }
 
-    /// Stops the regular messages of every feed, so that only what is asked for is sent.
-    pub(crate) fn pause(&self) -> Result<()> {
-        self.post("/api/ws/control", "{\"action\":\"pause\",\"type\":\"all\"}")
+    /// Stops the regular messages of a feed, or of `all`, so that only what is asked for is sent.
+    pub(crate) fn pause(&self, feed: &str) -> Result<()> {
+        self.post("/api/ws/control", &format!("{{\"action\":\"pause\",\"type\":\"{feed}\"}}"))
     }
 
     /// Makes one feed measure and send.

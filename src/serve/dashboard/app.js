@@ -143,15 +143,19 @@ const draw = {
     for (const name of ["cpu", "memory"]) show(panel.field(name), data[name].toFixed(1));
     show(panel.field("requests"), number(data.requests));
     show(panel.field("requests_per_second"), data.requests_per_second == null ? "" : `${number(data.requests_per_second)} /s`);
-    show(panel.field("scope"), data.scope ? `of the ${data.scope === "cgroup" ? "container" : "host"}` : "");
+    for (const name of ["scope", "memory_scope"]) {
+      show(panel.field(name), data[name] ? `of the ${data[name] === "cgroup" ? "container" : "host"}` : "");
+    }
     show(panel.field("window"), data.window_ms ? `in ${(data.window_ms / 1000).toFixed(1)} s` : "");
     show(panel.field("peak"), `Most requests in one window: ${number(peak)}.`);
   },
   health(panel, data) {
-    panel.field("checks").replaceChildren(...Object.entries(data.checks).map(([name, word]) => {
+    // A check that has not answered yet stands in the details only.
+    const names = new Set([...Object.keys(data.checks), ...Object.keys(data.details ?? {})]);
+    panel.field("checks").replaceChildren(...[...names].sort().map((name) => {
       const detail = data.details?.[name] ?? {};
       const mark = make("span", { class: "state" });
-      state(mark, word);
+      state(mark, data.checks[name] ?? "unknown");
       const facts = [detail.kind, detail.critical && "critical", detail.latency_ms != null && latency(detail.latency_ms)];
       const small = make("small", {}, facts.filter(Boolean).join(" · "));
       if (detail.last_check) small.append(" · ", make("span", { "data-time": detail.last_check }));
