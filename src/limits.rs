@@ -79,6 +79,10 @@ pub const INBOUND_BYTES_BURST: u32 = 4 * 1024 * 1024;
 /// Bytes a peer may send, lasting. Past this we read slower, and so the peer can only write slower.
 pub const INBOUND_BYTES_PER_SECOND: u32 = 1024 * 1024;
 
+/// How long the kernel waits for a peer to take or acknowledge what was sent before it gives the connection up. Ends what
+/// our own deadlines do not see: an answer nobody reads, a machine that is gone. Well past [`WRITE_TIMEOUT`], which says why.
+pub const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Time for a request head to arrive. A client that drips its header is closed after this.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -110,6 +114,10 @@ pub const SAMPLE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Shortest time a CPU share is measured over. The kernel counts in hundredths of a second, so less would be noise.
 pub const CPU_INTERVAL_MIN: Duration = Duration::from_millis(250);
+
+/// How long changes are gathered before they are told, so that a rack that goes down is one message and not forty. Too
+/// short for anybody to see.
+pub const GATHER_TIME: Duration = Duration::from_millis(10);
 
 /// Updates in one tick past which the whole list is sent instead, by the contract.
 pub const UPDATES_PER_TICK_MAX: usize = 50;

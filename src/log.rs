@@ -17,14 +17,17 @@ const DEFAULT: &str = "info,rustls_platform_verifier=off";
 /// Where the filter in [`VARIABLE`] is none.
 pub fn start() -> Result<(), String> {
     let filter = match std::env::var(VARIABLE) {
-        Ok(text) if !text.trim().is_empty() => {
-            EnvFilter::try_new(&text).map_err(|error| format!("`{VARIABLE}` is `{text}`: {error}; write for example `info`"))?
-        }
+        Ok(text) if !text.trim().is_empty() => EnvFilter::try_new(&text)
+            .map_err(|error| format!("`{VARIABLE}` is `{text}`: {error}; write for example `info`"))?,
         _ => EnvFilter::new(DEFAULT),
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = if io::stderr().is_terminal() {
-        builder.with_target(false).with_ansi(std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())).finish().try_init()
+        builder
+            .with_target(false)
+            .with_ansi(std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
+            .finish()
+            .try_init()
     } else {
         builder.json().flatten_event(true).with_current_span(false).with_span_list(false).finish().try_init()
     };

@@ -21,11 +21,12 @@ use crate::shutdown::Shutdown;
 /// Runs the server until it is told to stop.
 pub async fn run(args: ServeArgs) -> Exit {
     let check_only = args.check_config;
-    let token = match std::env::var("VELOFLUX_TOKEN").ok().filter(|text| !text.is_empty()).map(|text| Secret::parse(&text)) {
-        None => None,
-        Some(Ok(token)) => Some(token),
-        Some(Err(bad)) => return complain(Exit::Usage, &format!("`VELOFLUX_TOKEN`: {bad}")),
-    };
+    let token =
+        match std::env::var("VELOFLUX_TOKEN").ok().filter(|text| !text.is_empty()).map(|text| Secret::parse(&text)) {
+            None => None,
+            Some(Ok(token)) => Some(token),
+            Some(Err(bad)) => return complain(Exit::Usage, &format!("`VELOFLUX_TOKEN`: {bad}")),
+        };
     let settings = match config::load(&overrides(args, token)) {
         Ok(settings) => settings,
         Err(error) => return complain(Exit::Usage, &error),
@@ -54,13 +55,7 @@ async fn serve(settings: Settings) -> anyhow::Result<Exit> {
     let Armed { guard, token_file } = arm(&settings);
     let world = World::start(settings, &work);
     let app = App::start(Arc::clone(&world), guard, &work, &connections);
-    work.spawn(listener::accept(
-        socket,
-        routes::endpoint(&app),
-        Arc::clone(&world.requests),
-        capacity,
-        work.clone(),
-    ));
+    work.spawn(listener::accept(socket, routes::endpoint(&app), Arc::clone(&world.requests), capacity, work.clone()));
     let announced = rendezvous(address, token_file.clone());
     announce(address, token_file.as_deref());
 
@@ -75,7 +70,10 @@ async fn serve(settings: Settings) -> anyhow::Result<Exit> {
         }
     };
     if drained.is_err() {
-        tracing::warn!(connections = world.connections.get(), "the drain deadline has passed; cutting off what is left");
+        tracing::warn!(
+            connections = world.connections.get(),
+            "the drain deadline has passed; cutting off what is left"
+        );
     }
     drop(announced);
     Ok(Exit::Done)
@@ -107,7 +105,9 @@ fn unbindable(address: SocketAddr, error: &io::Error) -> anyhow::Error {
     let why = match error.kind() {
         io::ErrorKind::AddrInUse => "address in use; stop the other server or pass `--listen`",
         io::ErrorKind::AddrNotAvailable => "this machine has no such address; pass another with `--listen`",
-        io::ErrorKind::PermissionDenied => "not permitted; ports below 1024 need a privilege, pass another with `--listen`",
+        io::ErrorKind::PermissionDenied => {
+            "not permitted; ports below 1024 need a privilege, pass another with `--listen`"
+        }
         _ => return anyhow::anyhow!("cannot listen on {address}: {error}"),
     };
     anyhow::anyhow!("cannot listen on {address}: {why}")
@@ -124,7 +124,10 @@ fn announce(address: SocketAddr, token_file: Option<&Path>) {
     }
     let token = token_file.map_or_else(|| "as given in VELOFLUX_TOKEN".to_owned(), |path| path.display().to_string());
     let server = if address.port() == 8080 { String::new() } else { format!(" --server {url}") };
-    let _ = writeln!(io::stderr(), "  dashboard  {url}/\n  token      {token}\n  next       veloflux watch metrics{server}");
+    let _ = writeln!(
+        io::stderr(),
+        "  dashboard  {url}/\n  token      {token}\n  next       veloflux watch metrics{server}"
+    );
 }
 
 /// Lets `veloflux control` of this user find the token. A server works without it.

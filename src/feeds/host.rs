@@ -136,7 +136,8 @@ impl Quota {
     /// The tightest quota on the way from this process's group to the root.
     fn detect(groups: &Groups) -> Option<Quota> {
         let v2 = groups.v2.iter().filter_map(|dir| {
-            let (quota, period) = read(&dir.join("cpu.max"))?.split_once(' ').map(|(q, p)| (q.to_owned(), p.to_owned()))?;
+            let (quota, period) =
+                read(&dir.join("cpu.max"))?.split_once(' ').map(|(q, p)| (q.to_owned(), p.to_owned()))?;
             Some((quota.parse::<f64>().ok()? / period.parse::<f64>().ok()?, Usage::Stat(dir.join("cpu.stat"))))
         });
         let v1 = groups.cpu_v1.iter().filter_map(|dir| {
@@ -254,7 +255,8 @@ mod tests {
         write(root.path(), "cpu/x/cpuacct.usage", "9000000\n");
         write(root.path(), "cpu/cpu.cfs_quota_us", "-1\n");
         write(root.path(), "cpu/cpu.cfs_period_us", "100000\n");
-        let quota = Quota::detect(&Groups::parse("4:cpu,cpuacct:/x\n1:name=systemd:/\n", root.path())).expect("a quota");
+        let quota =
+            Quota::detect(&Groups::parse("4:cpu,cpuacct:/x\n1:name=systemd:/\n", root.path())).expect("a quota");
         assert_eq!((quota.cpus, quota.used_us()), (0.5, 9_000));
         assert!(Quota::detect(&Groups::parse("4:cpu:/\n", root.path())).is_none());
         assert!(Quota::detect(&Groups::parse("", root.path())).is_none());

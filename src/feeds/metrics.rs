@@ -58,12 +58,7 @@ impl Sampler {
         if let Err(error) = &cpu {
             tracing::error!(%error, "the CPU cannot be measured on this system; no metrics are sent");
         }
-        Sampler {
-            cpu: cpu.ok(),
-            tile,
-            recent: Window::new(tile),
-            world: Arc::clone(world),
-        }
+        Sampler { cpu: cpu.ok(), tile, recent: Window::new(tile), world: Arc::clone(world) }
     }
 
     fn reading(&self) -> Reading {
@@ -96,7 +91,7 @@ impl Sampler {
             requests_total: now.total,
             requests_per_second: (requests as f64 / window.as_secs_f64().max(0.001) * 10.0).round() / 10.0,
             requests_source: SOURCE.to_owned(),
-            window_ms: window.as_millis() as u64,
+            window_ms: (window.as_secs_f64() * 1000.0).round() as u64,
             connections: self.world.connections.get(),
         })
     }

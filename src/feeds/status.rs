@@ -115,11 +115,8 @@ fn roll_up(
         reasons.extend(of_pool(pool, &members));
     }
     for (dependency, check) in dependencies.iter().zip(checks) {
-        let severity = if dependency.critical && check.status == Health::Unhealthy {
-            Health::Unhealthy
-        } else {
-            Health::Degraded
-        };
+        let severity =
+            if dependency.critical && check.status == Health::Unhealthy { Health::Unhealthy } else { Health::Degraded };
         if let Some(why) = why(check.status, check.error.as_deref()) {
             reasons.push((severity, format!("check `{}` {why}", check.name)));
         }
@@ -130,7 +127,10 @@ fn roll_up(
         }
     }
     for feed in pauses.feeds() {
-        reasons.push((Health::Degraded, format!("feed `{feed}` is paused; resume it with `veloflux control resume {feed}`")));
+        reasons.push((
+            Health::Degraded,
+            format!("feed `{feed}` is paused; resume it with `veloflux control resume {feed}`"),
+        ));
     }
     reasons.sort_by_key(|(severity, _)| *severity != Health::Unhealthy);
     let status = reasons.first().map_or(Health::Healthy, |(severity, _)| *severity);
@@ -152,7 +152,10 @@ fn of_pool(pool: &Pool, members: &[&Backend]) -> Vec<(Health, String)> {
     if passing + waiting < pool.min_healthy {
         let severity = if pool.critical { Health::Unhealthy } else { Health::Degraded };
         let needed = pool.min_healthy;
-        reasons.push((severity, format!("pool `{}`: {passing} of {} backends pass, {needed} needed", pool.name, members.len())));
+        reasons.push((
+            severity,
+            format!("pool `{}`: {passing} of {} backends pass, {needed} needed", pool.name, members.len()),
+        ));
     }
     for backend in members {
         if let Some(why) = why(backend.status, backend.detail.as_deref()) {

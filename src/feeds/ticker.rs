@@ -5,9 +5,10 @@
 //! answered by one measurement. A paused feed sends nothing but what is ordered, and what it is when it resumes.
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
 use super::{Cause, Change, Pauses, Producer, Update};
+use crate::limits::GATHER_TIME;
 use crate::protocol::Feed;
 use crate::shutdown::Shutdown;
 
@@ -69,7 +70,10 @@ impl Ticker {
                     resumed.then_some(Cause::Resume)
                 }
                 _ = tick.tick() => (!paused).then_some(Cause::Tick),
-                () = self.producer.wake(), if !paused => Some(Cause::Change),
+                () = self.producer.wake(), if !paused => {
+                    sleep(GATHER_TIME).await;
+                    Some(Cause::Change)
+                }
             };
         }
     }

@@ -158,7 +158,9 @@ mod tests {
     #[test]
     fn each_sign_turns_just_past_its_bounds() {
         let ms = Duration::from_millis;
-        for (lag, status) in [(0, Health::Healthy), (250, Health::Healthy), (251, Health::Degraded), (1001, Health::Unhealthy)] {
+        for (lag, status) in
+            [(0, Health::Healthy), (250, Health::Healthy), (251, Health::Degraded), (1001, Health::Unhealthy)]
+        {
             assert_eq!(event_loop(ms(lag)).0, status, "{lag} ms");
         }
         let free = |bytes| disk(Some((bytes, u64::MAX)), Path::new("/x")).0;

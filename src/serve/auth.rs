@@ -158,7 +158,8 @@ mod tests {
         let secret = |text| Secret::parse(text).expect("a secret");
         let auth = Auth { control: ControlToken::Given(secret("c0"), None), feeds: FeedAccess::Token(secret("f0")) };
         let guard = Guard::arm(auth, Path::new("/")).expect("given").guard;
-        let status = |outcome: Result<(), Box<Response>>| outcome.map_or_else(|response| response.status().as_u16(), |()| 200);
+        let status =
+            |outcome: Result<(), Box<Response>>| outcome.map_or_else(|response| response.status().as_u16(), |()| 200);
         for (value, read, control) in [
             ("Bearer c0", 200, 200),
             ("bearer  c0", 200, 200),

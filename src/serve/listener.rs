@@ -20,7 +20,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::limits::{
-    ACCEPT_BACKLOG, ACCEPT_PAUSE, DESCRIPTORS_RESERVED, REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_TIMEOUT, UNSENT_BYTES_MAX,
+    ACCEPT_BACKLOG, ACCEPT_PAUSE, DESCRIPTORS_RESERVED, REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_TIMEOUT,
+    UNACKNOWLEDGED_TIMEOUT, UNSENT_BYTES_MAX,
 };
 use crate::shutdown::Shutdown;
 use crate::usage::RequestCounter;
@@ -105,9 +106,10 @@ impl Connection {
         E: Endpoint<Output = Response> + 'static,
     {
         let Ok(local) = stream.local_addr() else { return };
-        // Neither is needed for correctness; a system that refuses them is served all the same.
+        // None of these is needed for correctness; a system that refuses one is served all the same.
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED_TIMEOUT));
         let service = service_fn(|mut request: http::Request<Incoming>| {
             let upgrade = hyper::upgrade::on(&mut request);
             request.extensions_mut().insert(Handover { upgrade, place: Arc::clone(&self.place) });

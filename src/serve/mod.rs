@@ -47,7 +47,16 @@ impl App {
         let (feeds, updates) = Feeds::start(&world, shutdown);
         shutdown.spawn(hand_over(updates, Arc::clone(&hub)));
         let telemetry = Telemetry::new(&world, &traffic);
-        Arc::new(App { world, feeds, hub, traffic, telemetry, guard, stopping: shutdown.clone(), connections: connections.clone() })
+        Arc::new(App {
+            world,
+            feeds,
+            hub,
+            traffic,
+            telemetry,
+            guard,
+            stopping: shutdown.clone(),
+            connections: connections.clone(),
+        })
     }
 
     /// Sends every feed connection away.

@@ -79,9 +79,14 @@ pub const ROUTES: &[Row] = &[
 
 /// The endpoint of all routes.
 pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + 'static {
-    let route = ROUTES.iter().fold(Route::new(), |route, row| route.at(row.path, Guarded { app: Arc::clone(app), row }));
+    let route =
+        ROUTES.iter().fold(Route::new(), |route, row| route.at(row.path, Guarded { app: Arc::clone(app), row }));
     route.catch_error(|_: poem::error::NotFoundError| async {
-        error(StatusCode::NOT_FOUND, "not_found", "there is nothing here; the dashboard is at `/`, the feeds at `/api/ws/<feed>`")
+        error(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "there is nothing here; the dashboard is at `/`, the feeds at `/api/ws/<feed>`",
+        )
     })
 }
 

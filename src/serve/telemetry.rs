@@ -182,14 +182,14 @@ impl Scrape {
             self.world.backends.states().into_iter().chain(self.world.dependencies.states()).collect();
         let label = |check: &CheckState| ("check", check.name.clone());
         let results = checks.iter().flat_map(|check| {
-            [("passed", check.passed), ("failed", check.failed)].map(|(result, count)| {
-                (vec![label(check), ("result", result.to_owned())], ConstCounter::new(count))
-            })
+            [("passed", check.passed), ("failed", check.failed)]
+                .map(|(result, count)| (vec![label(check), ("result", result.to_owned())], ConstCounter::new(count)))
         });
         write(out, "check_results", "Results of checks", results)?;
         let seconds = checks.iter().map(|check| (vec![label(check)], ConstCounter::new(check.spent.as_secs_f64())));
         write(out, "check_duration_seconds", "Time spent in checks", seconds)?;
-        let last = checks.iter().filter_map(|check| Some((vec![label(check)], ConstGauge::new(check.latency?.as_secs_f64()))));
+        let last =
+            checks.iter().filter_map(|check| Some((vec![label(check)], ConstGauge::new(check.latency?.as_secs_f64()))));
         write(out, "check_last_duration_seconds", "Duration of the last check", last)?;
         let states = checks.iter().flat_map(|check| {
             Health::ALL.map(|status| {
@@ -210,7 +210,8 @@ impl Scrape {
         let resident = resident_bytes().map(|bytes| (vec![], ConstGauge::new(bytes)));
         write(out, "process_resident_memory_bytes", "Resident memory of this process", resident)?;
         let open = descriptors().map(|(open, limit)| [("open", open), ("limit", limit)]);
-        let rows = open.into_iter().flatten().map(|(what, count)| (vec![("what", what.to_owned())], ConstGauge::new(count)));
+        let rows =
+            open.into_iter().flatten().map(|(what, count)| (vec![("what", what.to_owned())], ConstGauge::new(count)));
         write(out, "process_file_descriptors", "File descriptors of this process", rows)
     }
 }
