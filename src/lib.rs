@@ -15,6 +15,7 @@ pub mod limits;
 pub mod net;
 pub mod output;
 pub mod protocol;
+pub mod rendezvous;
 pub mod secret;
 pub mod serve;
 pub mod shutdown;
