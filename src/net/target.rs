@@ -142,6 +142,11 @@ impl Target {
         self.url.path()
     }
 
+    /// The path without its slashes, unescaped: what a database calls its name. None when that is not UTF-8.
+    pub fn path_text(&self) -> Option<String> {
+        unescape(self.path().trim_matches('/'))
+    }
+
     /// What follows the question mark.
     pub fn query(&self) -> Option<&str> {
         self.url.query()
