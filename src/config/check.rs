@@ -1,4 +1,4 @@
-//! How a check is configured: the keys that `[pool.check]` and `[[check]]` have in common.
+//! How a check is configured: the kinds and keys that `[pool.check]` and `[[check]]` have in common.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::auth::secret_file;
 use super::report::Report;
-use super::section::{Item, Raw, Section};
-use crate::checks::{ProbeOptions, Timing};
+use super::section::{Item, Raw, Section, closest, listed};
+use crate::checks::{KINDS, ProbeOptions, Timing};
 use crate::duration;
 use crate::limits::{CHECK_COUNT_MAX, CHECK_INTERVAL_MIN};
+use crate::net::Target;
 
 /// How to check, without what.
 #[derive(Debug, Clone, Default)]
@@ -101,4 +102,25 @@ fn timing<'t>(section: &mut Section<'t>, report: &mut Report<'t>) -> Timing {
         fall: fall.map_or(default.fall, |item| item.value),
         degraded_above: degraded_above.map(|item| item.value),
     }
+}
+
+/// What a URL asks for.
+pub(super) fn target(url: &str) -> Result<Target, String> {
+    // First the scheme: that an unknown one has no port of its own is not the news.
+    if let Some((scheme, _)) = url.split_once("://") {
+        kind(&scheme.to_ascii_lowercase())?;
+    }
+    Target::parse(url).map_err(|error| error.to_string())
+}
+
+/// The scheme that a check of this kind has.
+pub(super) fn kind(word: &str) -> Result<String, String> {
+    let schemes = || KINDS.iter().flat_map(|kind| kind.schemes.iter().copied());
+    if schemes().any(|scheme| scheme == word) {
+        return Ok(word.to_owned());
+    }
+    Err(match closest(word, schemes()) {
+        Some(meant) => format!("there is no check of the kind `{}`; did you mean `{meant}`?", word.escape_debug()),
+        None => format!("there is no check of the kind `{}`; there are {}", word.escape_debug(), listed(schemes())),
+    })
 }

@@ -6,9 +6,10 @@
 mod auth;
 mod billing;
 mod check;
+mod dependencies;
 mod example;
-mod fleet;
 mod overrides;
+mod pools;
 mod report;
 mod section;
 mod server;
@@ -79,8 +80,8 @@ fn parse(file: &Path, text: &str, overrides: &Overrides) -> Result<Settings, Con
     let server = server::Server::read(&mut root, overrides, &mut report);
     let auth = auth::read(&mut root, overrides, &server.listen, &mut report);
     let tariff = billing::read(&mut root, &mut report);
-    let pools = fleet::pools(&mut root, overrides, &mut report);
-    let dependencies = fleet::dependencies(&mut root, overrides, &mut report);
+    let pools = pools::read(&mut root, overrides, &mut report);
+    let dependencies = dependencies::read(&mut root, overrides, &mut report);
     root.finish(&mut report);
     let warnings = report.finish()?;
     Ok(Settings {

@@ -1,18 +1,17 @@
-//! `[[pool]]` and `[[check]]`: what is checked, from the file and from `--backend` and `--check`.
+//! `[[pool]]`: the pools and their backends, from the file and from `--backend`.
 
-use super::check::CheckDraft;
+use super::check::{CheckDraft, kind, target};
 use super::report::{Place, Report};
-use super::section::{Item, Raw, Section, closest, listed};
+use super::section::{Item, Raw, Section};
 use super::server::name;
-use super::{Backend, Dependency, Overrides, Pool};
-use crate::checks::{CheckSpec, KINDS, Probe};
+use super::{Backend, Overrides, Pool};
+use crate::checks::{CheckSpec, Probe};
 use crate::net::Target;
 
 /// The largest share of traffic, as in the load balancers' own settings.
 const WEIGHT_MAX: u32 = 65_535;
 
 const BACKEND_FLAG: &str = "`--backend`";
-const CHECK_FLAG: &str = "`--check`";
 
 /// A pool whose backends are not complete yet.
 struct PoolDraft<'t> {
@@ -37,7 +36,7 @@ struct BackendDraft {
 }
 
 /// The pools of the file, and the backends of the command line beside or in place of theirs.
-pub(super) fn pools<'t>(root: &mut Section<'t>, overrides: &Overrides, report: &mut Report<'t>) -> Vec<Pool> {
+pub(super) fn read<'t>(root: &mut Section<'t>, overrides: &Overrides, report: &mut Report<'t>) -> Vec<Pool> {
     let mut pools: Vec<PoolDraft<'t>> = Vec::new();
     for section in root.tables(report, "pool", "[[pool]]") {
         let Some(pool) = PoolDraft::read(section, report) else { continue };
@@ -220,87 +219,4 @@ fn add_backend(pools: &mut Vec<PoolDraft<'_>>, text: &str) -> Result<(), String>
             Err(why)
         }
     }
-}
-
-/// The dependencies of the file, and those of the command line beside or in place of them.
-pub(super) fn dependencies<'t>(
-    root: &mut Section<'t>,
-    overrides: &Overrides,
-    report: &mut Report<'t>,
-) -> Vec<Dependency> {
-    let mut dependencies: Vec<Dependency> = Vec::new();
-    for section in root.tables(report, "check", "[[check]]") {
-        let place = section.place();
-        let Some(dependency) = dependency(section, report) else { continue };
-        let called = &dependency.check.name;
-        if dependencies.iter().any(|other| other.check.name == *called) {
-            report.problem(place, format_args!("check `{called}` is there twice; give one another name"));
-        }
-        dependencies.push(dependency);
-    }
-    let of_file = dependencies.len();
-    for text in &overrides.check {
-        let dependency = match given_dependency(text) {
-            Ok(dependency) => dependency,
-            Err(why) => {
-                report.problem(Place::Given(CHECK_FLAG), why);
-                continue;
-            }
-        };
-        match dependencies.iter().position(|known| known.check.name == dependency.check.name) {
-            None => dependencies.push(dependency),
-            Some(index) if index < of_file => dependencies[index] = dependency,
-            Some(_) => {
-                report.problem(
-                    Place::Given(CHECK_FLAG),
-                    format_args!("check `{}` is there twice", dependency.check.name),
-                );
-            }
-        }
-    }
-    dependencies
-}
-
-fn dependency<'t>(mut section: Section<'t>, report: &mut Report<'t>) -> Option<Dependency> {
-    let called = section.require(report, "name", "name = \"database\"", |raw| name(raw.text()?));
-    let target = section.require(report, "url", "url = \"postgres://127.0.0.1\"", |raw| target(raw.text()?));
-    let critical = section.read(report, "critical", |raw| raw.flag());
-    let draft = CheckDraft::read(&mut section, report);
-    section.finish(report);
-    let blame = |why: &str| section.place_named_in(why).unwrap_or(section.place());
-    let probe = Probe::new(&target?.value, &draft.options).inspect_err(|why| report.problem(blame(why), why)).ok()?;
-    Some(Dependency {
-        critical: critical.is_none_or(|item| item.value),
-        check: CheckSpec { name: called?.value, probe, timing: draft.timing },
-    })
-}
-
-/// `NAME=URL`.
-fn given_dependency(text: &str) -> Result<Dependency, String> {
-    let form = || "this is not of the form `NAME=URL`; write for example `cache=redis://127.0.0.1`".to_owned();
-    let (called, url) = text.split_once('=').ok_or_else(form)?;
-    let called = name(called)?;
-    let draft = CheckDraft::default();
-    let probe = Probe::new(&target(url)?, &draft.options)?;
-    Ok(Dependency { critical: true, check: CheckSpec { name: called, probe, timing: draft.timing } })
-}
-
-fn target(url: &str) -> Result<Target, String> {
-    // First the scheme: that an unknown one has no port of its own is not the news.
-    if let Some((scheme, _)) = url.split_once("://") {
-        kind(&scheme.to_ascii_lowercase())?;
-    }
-    Target::parse(url).map_err(|error| error.to_string())
-}
-
-/// The scheme that a check of this kind has.
-fn kind(word: &str) -> Result<String, String> {
-    let schemes = || KINDS.iter().flat_map(|kind| kind.schemes.iter().copied());
-    if schemes().any(|scheme| scheme == word) {
-        return Ok(word.to_owned());
-    }
-    Err(match closest(word, schemes()) {
-        Some(meant) => format!("there is no check of the kind `{}`; did you mean `{meant}`?", word.escape_debug()),
-        None => format!("there is no check of the kind `{}`; there are {}", word.escape_debug(), listed(schemes())),
-    })
 }

@@ -1,14 +1,15 @@
 //! What the settings file and the flags come to, and the words for every mistake in them.
 
+mod access;
+mod fleet;
+
 use std::fs;
 use std::num::NonZeroU32;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::secret::Secret;
 use crate::usage::{Amount, Tariff};
 
 fn read(text: &str) -> Result<Settings, ConfigError> {
@@ -154,99 +155,6 @@ fn amounts_are_taken_as_they_are_written() {
 }
 
 #[test]
-fn pools_are_told_what_they_lack_or_have_twice() {
-    check(
-        "[[pool]]\n[[pool]]\nname = \"a\"\nbackends = []\n[[pool]]\nname = \"a\"\nbackends = [\"h:1\"]\nmin_healthy = 2",
-        &[
-            "1: `name` is missing in [[pool]]; write `name = \"web\"`",
-            "1: `backends` is missing in [[pool]]; write `backends = [\"127.0.0.1:8081\"]`",
-            "2: pool `a` has no backends; add one or leave the pool out",
-            "5: pool `a` is there twice; give one another name",
-            "8: `min_healthy = 2` can never be reached; write at most 1, the number of backends of pool `a`",
-        ],
-    );
-    check(
-        "[[pool]]\nname = \"a\"\nbackends = [\n\"h:1\",\n5,\n\"h:1\",\n\"pg\",\n\"::1\",\n\"u:secret@h:1\",\n{ address = \"h:2\", weight = 65536 },\n\
-         \"redys://h:1\"]",
-        &[
-            "5: `backends` in [[pool]]: `5` is a whole number, expected `\"HOST:PORT\"` or `{ address = \"HOST:PORT\", weight = 1 }`",
-            "6: backend `h:1` is there twice in pool `a`; leave one out",
-            "7: `backends` in [[pool]]: target `tcp://pg` has no port, and `tcp` has no port of its own; write `tcp://pg:PORT`",
-            "8: `backends` in [[pool]]: `::1` has no port; write `[::1]:PORT`",
-            "9: `backends` in [[pool]]: `h:1` is not an address; write `HOST:PORT`, or a URL like `http://HOST:PORT/healthz`",
-            "10: `weight` in a backend: `65536` is out of range; write a whole number from 0 to 65535",
-            "11: `backends` in [[pool]]: there is no check of the kind `redys`; did you mean `redis`?",
-        ],
-    );
-    check(
-        "[pool]\nname = \"a\"",
-        &[
-            "1: `pool` in the file: `[pool]` is a table, expected a list of tables; write `[[pool]]` with two brackets above each",
-        ],
-    );
-    assert_eq!(
-        good("[[pool]]\nname = \"a\"\nbackends = [{ address = \"h:1\", weight = 65535 }]").pools[0].backends[0].weight,
-        65_535
-    );
-}
-
-#[test]
-fn checks_refuse_what_they_cannot_do() {
-    let pool = "[[pool]]\nname = \"a\"\nbackends = [\"h:1\"]\n[pool.check]\n";
-    for (line, expected) in [
-        ("kind = \"htp\"", "5: `kind` in [pool.check]: there is no check of the kind `htp`; did you mean `http`?"),
-        ("kind = \"tcp\"\npath = \"/x\"", "6: a check of kind `tcp` has no `path`; it takes no options"),
-        ("rise = 0", "5: `rise` in [pool.check]: `0` is out of range; write a whole number from 1 to 100"),
-        ("fall = 101", "5: `fall` in [pool.check]: `101` is out of range; write a whole number from 1 to 100"),
-        ("interval = \"99ms\"", "5: `interval` in [pool.check]: too short; write at least `100ms`"),
-        ("timeout = \"0s\"", "5: `timeout` in [pool.check]: is zero; write for example `2s` or `500ms`"),
-        ("timeout = \"6s\"", "5: `timeout = \"6s\"` is longer than the interval of `5s`; shorten it"),
-        ("fast_interval = \"6s\"", "5: `fast_interval = \"6s\"` is longer than the interval of `5s`; shorten it"),
-        ("degraded_above = \"3s\"", "5: `degraded_above = \"3s\"` is longer than the timeout of `2s`; shorten it"),
-        (
-            "status = [\"299-200\"]",
-            "5: `status` in [pool.check]: `299-200` is not a status; write for example `200` or `\"200-299\"`, within 100 to 599",
-        ),
-        ("status = [99]", "5: `status` in [pool.check]: `99` is out of range; write a whole number from 100 to 599"),
-        ("body = \"\"", "5: `body` in [pool.check]: is empty; leave it out or write what is meant"),
-        (
-            "password_file = \"/missing\"",
-            "5: `/missing` cannot be read: no such file or directory; write the secret there, on one line",
-        ),
-    ] {
-        check(&format!("{pool}{line}"), &[expected]);
-    }
-    check(
-        "[[check]]\nname = \"x\"\nurl = \"pg:5432\"\n[[check]]\nname = \"y\"\nurl = \"redis://h\"\nbody = \"x\"\n[[check]]\nname = \"z\"",
-        &[
-            "3: `url` in [[check]]: target `pg:5432` has no scheme; write for example `postgres://pg:5432`",
-            "7: a check of kind `redis` has no `body`; it takes `password`, `cacert` and `insecure`",
-            "8: `url` is missing in [[check]]; write `url = \"postgres://127.0.0.1\"`",
-        ],
-    );
-    check(
-        "[[check]]\nname = \"x\"\nurl = \"tcp://h:1\"\n[[check]]\nname = \"x\"\nurl = \"tcp://h:2\"",
-        &["4: check `x` is there twice; give one another name"],
-    );
-}
-
-#[test]
-fn the_options_of_a_pool_decide_how_it_is_checked_and_a_short_interval_shortens_the_rest() {
-    let kind = |check: &str, backend: &str| {
-        let settings = good(&format!("[[pool]]\nname = \"a\"\nbackends = [\"{backend}\"]\n[pool.check]\n{check}"));
-        (settings.pools[0].backends[0].check.probe.kind(), settings.pools[0].backends[0].address.clone())
-    };
-    assert_eq!(kind("", "h:1"), ("tcp", "h:1".to_owned()));
-    assert_eq!(kind("path = \"/\"", "h:1"), ("http", "h:1".to_owned()));
-    assert_eq!(kind("kind = \"https\"", "h:1"), ("http", "h:1".to_owned()));
-    assert_eq!(kind("kind = \"redis\"", "h:1"), ("redis", "h:1".to_owned()));
-    assert_eq!(kind("", "http://[::1]:8080/healthz"), ("http", "[::1]:8080".to_owned()));
-    let settings = good("[[check]]\nname = \"a\"\nurl = \"tcp://h:1\"\ninterval = \"500ms\"");
-    let timing = &settings.dependencies[0].check.timing;
-    assert_eq!([timing.fast_interval, timing.timeout], [Duration::from_millis(500); 2]);
-}
-
-#[test]
 fn a_flag_goes_before_the_file() {
     let file = "[server]\nlisten = \"127.0.0.1:1\"\nnode = \"file\"\nstate_dir = \"/file\"\nallowed_origins = [\"https://a\"]\n\
                 [[pool]]\nname = \"web\"\nbackends = [\"h:1\", \"h:2\"]\n[pool.check]\nkind = \"http\"\n[[check]]\nname = \"db\"\nurl = \"tcp://h:1\"";
@@ -308,85 +216,6 @@ fn flags_are_refused_in_the_words_of_the_file() {
         "`--backend`: backend `h:1` is there twice in pool `a`; leave one out\n`--check`: check `c` is there twice\n\
          `--listen` or `VELOFLUX_LISTEN`: `8080` is not an address with a port; write for example `127.0.0.1:8080` or `[::1]:8080`"
     );
-}
-
-#[test]
-fn feeds_are_not_opened_to_other_machines_by_accident() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let token = dir.path().join("token");
-    fs::write(&token, "feed-secret\n").expect("a file");
-    fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).expect("a mode");
-    let open = "[server]\nlisten = \"0.0.0.0:8080\"\n";
-    check(
-        open,
-        &[
-            "2: `0.0.0.0:8080` can be reached from other machines, and anyone there could read the feeds; set `feed_token_file` in \
-           [auth], or say that they are public with `feeds_public = true` or `--feeds-public`",
-        ],
-    );
-    assert!(matches!(good(&format!("{open}[auth]\nfeeds_public = true")).auth.feeds, FeedAccess::Public));
-    let guarded = format!("{open}[auth]\nfeed_token_file = {token:?}");
-    assert!(matches!(good(&guarded).auth.feeds, FeedAccess::Token(token) if token.expose() == "feed-secret"));
-    let public = given(open, |overrides| overrides.feeds_public = true).expect("public by flag");
-    assert!(matches!(public.auth.feeds, FeedAccess::Public));
-    check(
-        &format!("{guarded}\nfeeds_public = true"),
-        &["5: `feeds_public` and `feed_token_file` in [auth] contradict each other; leave one out"],
-    );
-    let flag = given("", |overrides| overrides.listen = Some("[::]:1".to_owned())).expect_err("refused");
-    assert!(flag.starts_with("`--listen` or `VELOFLUX_LISTEN`: `[::]:1` can be reached"), "{flag}");
-}
-
-#[test]
-fn tokens_come_from_the_first_place_that_has_one_and_are_shown_nowhere() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let write = |name: &str, text: &str, mode: u32| {
-        fs::write(dir.path().join(name), text).expect("a file");
-        fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(mode)).expect("a mode");
-    };
-    write("file", "of-the-file\n", 0o600);
-    write("flag", "of-the-flag\n", 0o640);
-    write("open", "of-everybody\n", 0o644);
-    write("empty", "\n", 0o600);
-    write("long", &"x".repeat(8_193), 0o600);
-    let file = dir.path().join("veloflux.toml");
-    let load_with = |text: &str, change: &dyn Fn(&mut Overrides)| {
-        fs::write(&file, text).expect("a file");
-        let mut overrides = Overrides { config: Some(file.clone()), ..Overrides::default() };
-        change(&mut overrides);
-        load(&overrides)
-    };
-    let token = |settings: &Settings| match &settings.auth.control {
-        ControlToken::Given(token, path) => (token.expose().to_owned(), path.clone()),
-        ControlToken::Generated => panic!("a token was given"),
-    };
-    // A relative path starts at the settings file.
-    let of_file = load_with("[auth]\ntoken_file = \"file\"", &|_| {}).expect("good");
-    assert_eq!(token(&of_file), ("of-the-file".to_owned(), Some(dir.path().join("file"))));
-    let variable = |overrides: &mut Overrides| overrides.token = Secret::parse("of-the-variable").ok();
-    let of_variable = load_with("[auth]\ntoken_file = \"file\"", &variable).expect("good");
-    assert_eq!(token(&of_variable), ("of-the-variable".to_owned(), None));
-    let of_flag = load_with("[auth]\ntoken_file = \"file\"", &|overrides| {
-        variable(overrides);
-        overrides.token_file = Some(dir.path().join("flag"));
-    });
-    let of_flag = of_flag.expect("good");
-    assert_eq!(token(&of_flag).0, "of-the-flag");
-    assert!(of_file.warnings.is_empty() && of_flag.warnings.is_empty());
-    let open = load_with("[auth]\ntoken_file = \"open\"", &|_| {}).expect("good");
-    assert!(open.warnings[0].starts_with("every user of this machine can read the secret in"), "{:?}", open.warnings);
-
-    for settings in [of_file, of_variable, of_flag, open] {
-        let shown = format!("{settings:?} {}", Summary(&settings));
-        assert!(!shown.contains(&token(&settings).0), "{shown}");
-    }
-    for (name, says) in [("empty", "the secret is empty"), ("long", "longer than 8192 bytes"), ("none", "no such file")]
-    {
-        let told = load_with(&format!("[auth]\ntoken_file = \"{name}\""), &|_| {}).expect_err(name).to_string();
-        assert!(told.contains("line 2: ") && told.contains(says), "{told}");
-    }
-    write("long", &"x".repeat(8_192), 0o600);
-    load_with("[auth]\ntoken_file = \"long\"", &|_| {}).expect("at the bound");
 }
 
 #[test]
