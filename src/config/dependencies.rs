@@ -22,7 +22,7 @@ pub(super) fn read<'t>(root: &mut Section<'t>, overrides: &Overrides, report: &m
         dependencies.push(dependency);
     }
     let of_file = dependencies.len();
-    for text in &overrides.check {
+    for text in &overrides.checks {
         let dependency = match given_dependency(text) {
             Ok(dependency) => dependency,
             Err(why) => {

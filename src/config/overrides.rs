@@ -23,9 +23,9 @@ pub struct Overrides {
     /// `--feeds-public`.
     pub feeds_public: bool,
     /// `--allow-origin`: beside those of the file.
-    pub allow_origin: Vec<String>,
+    pub allow_origins: Vec<String>,
     /// `--backend POOL=ADDR[,weight=N]`: beside those of the file, or in place of the one with the same address.
-    pub backend: Vec<String>,
+    pub backends: Vec<String>,
     /// `--check NAME=URL`: beside those of the file, or in place of the one with the same name.
-    pub check: Vec<String>,
+    pub checks: Vec<String>,
 }

@@ -45,7 +45,7 @@ pub(super) fn read<'t>(root: &mut Section<'t>, overrides: &Overrides, report: &m
         }
         pools.push(pool);
     }
-    for text in &overrides.backend {
+    for text in &overrides.backends {
         if let Err(why) = add_backend(&mut pools, text) {
             report.problem(Place::Given(BACKEND_FLAG), why);
         }

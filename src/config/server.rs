@@ -41,7 +41,7 @@ impl Server {
 
         let mut allowed_origins: Vec<String> = origins.map(|item| item.value).unwrap_or_default();
         allowed_origins
-            .extend(overrides.allow_origin.iter().filter_map(|text| given(report, "`--allow-origin`", origin(text))));
+            .extend(overrides.allow_origins.iter().filter_map(|text| given(report, "`--allow-origin`", origin(text))));
         let listen = match &overrides.listen {
             Some(text) => {
                 given(report, LISTEN_FLAG, self::listen(text)).map(|value| (value, Place::Given(LISTEN_FLAG)))

@@ -162,9 +162,9 @@ fn a_flag_goes_before_the_file() {
         overrides.listen = Some("[::1]:2".to_owned());
         overrides.node = Some("flag".to_owned());
         overrides.state_dir = Some("/flag".into());
-        overrides.allow_origin = vec!["https://b".to_owned()];
-        overrides.backend = ["web=h:2,weight=7", "web=h:3", "api=http://h:4/x", "api=h:5"].map(str::to_owned).into();
-        overrides.check = ["db=redis://h", "cache=redis://h"].map(str::to_owned).into();
+        overrides.allow_origins = vec!["https://b".to_owned()];
+        overrides.backends = ["web=h:2,weight=7", "web=h:3", "api=http://h:4/x", "api=h:5"].map(str::to_owned).into();
+        overrides.checks = ["db=redis://h", "cache=redis://h"].map(str::to_owned).into();
     })
     .expect("good settings");
     assert_eq!((settings.listen.to_string().as_str(), settings.node.as_str()), ("[::1]:2", "flag"));
@@ -193,7 +193,7 @@ fn a_flag_goes_before_the_file() {
 
 #[test]
 fn flags_are_refused_in_the_words_of_the_file() {
-    let backend = |text: &str| given("", |overrides| overrides.backend = vec![text.to_owned()]).expect_err(text);
+    let backend = |text: &str| given("", |overrides| overrides.backends = vec![text.to_owned()]).expect_err(text);
     for (text, expected) in [
         ("web", "`--backend`: this is not of the form `POOL=ADDR[,weight=N]`; write for example `web=127.0.0.1:8081`"),
         ("=h:1", "`--backend`: `` is not a name; write 1 to 64 letters, digits, `-`, `_` or `.`"),
@@ -207,8 +207,8 @@ fn flags_are_refused_in_the_words_of_the_file() {
         assert_eq!(backend(text), expected);
     }
     let twice = |overrides: &mut Overrides| {
-        overrides.backend = vec!["a=h:1".to_owned(); 2];
-        overrides.check = vec!["c=tcp://h:1".to_owned(); 2];
+        overrides.backends = vec!["a=h:1".to_owned(); 2];
+        overrides.checks = vec!["c=tcp://h:1".to_owned(); 2];
         overrides.listen = Some("8080".to_owned());
     };
     assert_eq!(
