@@ -29,6 +29,26 @@ pub const BOOKING_INTERVAL: Duration = Duration::from_secs(1);
 /// again anyway, and short enough that a start is not held up.
 pub const LEDGER_LOCK_TIMEOUT: Duration = Duration::from_millis(250);
 
+// ---- config ---------------------------------------------------------------------------------------------------------
+
+/// Longest settings file. Ten thousand backends fit; past that it is some other file.
+pub const SETTINGS_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Longest file that holds one secret. A signed token fits, and more would not fit into an HTTP header.
+pub const SECRET_BYTES_MAX: u64 = 8 * 1024;
+
+/// Longest name of a node, a pool, a check or a unit, so that every line that shows one stays readable.
+pub const NAME_CHARS_MAX: usize = 64;
+
+/// Shortest time between two checks of one target. More often than this is load, not observation.
+pub const CHECK_INTERVAL_MIN: Duration = Duration::from_millis(100);
+
+/// Most answers in a row that `rise` and `fall` may ask for. More would hide a change for many minutes.
+pub const CHECK_COUNT_MAX: u32 = 100;
+
+/// Longest time a server may take to leave. Service managers give up waiting long before.
+pub const DRAIN_TIMEOUT_MAX: Duration = Duration::from_secs(600);
+
 // ---- serve ----------------------------------------------------------------------------------------------------------
 
 /// Longest time without progress while a frame waits to leave. A peer slower than this is cut off and counted: its buffer
