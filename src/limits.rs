@@ -192,3 +192,12 @@ pub const STALE_AFTER_CADENCES: u32 = 3;
 
 /// Bytes of an answer of the control API that are read.
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of the first line of an HTTP answer that a probe reads.
+pub const STATUS_LINE_BYTES_MAX: usize = 1024;
+
+/// Targets that one probe tries at the same moment.
+pub const PROBES_AT_ONCE_MAX: usize = 5;
+
+/// The newest measured values that a summary of a watch is made of. A watch runs for months.
+pub const SAMPLES_MAX: usize = 4096;
