@@ -136,7 +136,7 @@ impl Postgres {
             // `E` begins an error message: it does not know the question, which no server since 7.1 does.
             (b'N', _) if required => Err(Fault::Tls("the server has none".to_owned())),
             (b'N', _) => Ok(stream),
-            _ => Err(Fault::Protocol("postgres", "something else speaks there".to_owned())),
+            _ => Err(Fault::Protocol("postgres", "what came is not its protocol".to_owned())),
         }
     }
 

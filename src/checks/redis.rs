@@ -100,7 +100,7 @@ fn in_words(error: &RedisError) -> String {
         }
         Some(code) => format!("answered `{}`", peer_words(&format!("{code} {detail}"))),
         None if error.is_connection_dropped() => Fault::Closed.to_string(),
-        None => Fault::Protocol("redis", "something else speaks there".to_owned()).to_string(),
+        None => Fault::Protocol("redis", "what came is not its protocol".to_owned()).to_string(),
     }
 }
 

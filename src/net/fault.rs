@@ -104,6 +104,9 @@ fn tls_words(error: &rustls::Error) -> String {
         CertificateError::UnknownIssuer => {
             "the certificate is from an unknown issuer; name its authority with `cacert`".to_owned()
         }
+        CertificateError::BadSignature | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "the certificate is not signed by the authority it names".to_owned()
+        }
         other => format!("the certificate cannot be used: {other}"),
     }
 }
