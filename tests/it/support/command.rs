@@ -3,7 +3,10 @@
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::Path;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// A `veloflux` command being put together.
@@ -30,6 +33,11 @@ impl Veloflux {
         let mut command = Command::new(env!("CARGO_BIN_EXE_veloflux"));
         command.args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", home).env("XDG_RUNTIME_DIR", home).env("XDG_STATE_HOME", home.join("state"));
+        Veloflux::program(command)
+    }
+
+    /// Another program, run in the same way.
+    pub(crate) fn program(mut command: Command) -> Veloflux {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Veloflux { command, stdin: Vec::new(), deadline: Duration::from_secs(30) }
     }
@@ -65,38 +73,79 @@ impl Veloflux {
         child
     }
 
+    /// Starts it, to be looked at while it runs.
+    pub(crate) fn start(self) -> Running {
+        let deadline = self.deadline;
+        let mut child = self.spawn();
+        let (stdout, stderr) = (Said::default(), Said::default());
+        let readers = [
+            follow(child.stdout.take().expect("a pipe"), Arc::clone(&stdout)),
+            follow(child.stderr.take().expect("a pipe"), Arc::clone(&stderr)),
+        ];
+        Running { child, stdout, stderr, readers, deadline, started: Instant::now() }
+    }
+
     /// Runs it to its end.
     pub(crate) fn run(self) -> Finished {
-        let (deadline, start) = (self.deadline, Instant::now());
-        let mut child = self.spawn();
-        let stdout = collect(child.stdout.take().expect("a pipe"));
-        let stderr = collect(child.stderr.take().expect("a pipe"));
-        let status = loop {
-            if let Some(status) = child.try_wait().expect("a child of ours") {
-                break status;
-            }
-            if start.elapsed() > deadline {
-                let _ = child.kill();
-                let _ = child.wait();
-                let said = stderr.join().unwrap_or_default();
-                panic!("still running after {deadline:?}; it said: {said}");
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-        Finished {
-            code: status.code().unwrap_or_else(|| 128 + signal.unwrap_or(0)),
-            stdout: stdout.join().expect("a reader does not panic"),
-            stderr: stderr.join().expect("a reader does not panic"),
-            took: start.elapsed(),
-        }
+        self.start().finish()
     }
 }
 
-fn collect(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
+type Said = Arc<Mutex<Vec<u8>>>;
+
+/// A command under way.
+pub(crate) struct Running {
+    child: Child,
+    stdout: Said,
+    stderr: Said,
+    readers: [JoinHandle<()>; 2],
+    deadline: Duration,
+    started: Instant,
+}
+
+impl Running {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything on stdout so far.
+    pub(crate) fn printed(&self) -> String {
+        text(&self.stdout)
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(mut self) -> Finished {
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child of ours") {
+                break status;
+            }
+            if self.started.elapsed() > self.deadline {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                panic!("still running after {:?}; it said: {}", self.deadline, text(&self.stderr));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let took = self.started.elapsed();
+        for reader in self.readers {
+            reader.join().expect("a reader does not panic");
+        }
+        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+        Finished { code, stdout: text(&self.stdout), stderr: text(&self.stderr), took }
+    }
+}
+
+fn text(said: &Said) -> String {
+    String::from_utf8_lossy(&said.lock().expect("no holder panics")).into_owned()
+}
+
+/// Keeps what comes out of a pipe.
+pub(crate) fn follow(mut pipe: impl Read + Send + 'static, said: Said) -> JoinHandle<()> {
     std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = pipe.read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
+        let mut chunk = [0; 4096];
+        while let Ok(size @ 1..) = pipe.read(&mut chunk) {
+            said.lock().expect("no holder panics").extend(&chunk[..size]);
+        }
     })
 }
+

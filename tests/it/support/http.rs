@@ -60,6 +60,21 @@ pub(crate) fn request(address: SocketAddr, method: &str, path: &str, headers: &[
     exchange(address, format!("{text}\r\n{body}").as_bytes())
 }
 
+/// A request without a body, whatever its method; the body of the answer is not read.
+pub(crate) fn exchange_without_body(address: SocketAddr, method: &str, path: &str) -> Response {
+    let text = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts");
+    stream.write_all(text.as_bytes()).expect("the server reads");
+    let mut head = Vec::new();
+    stream.set_read_timeout(Some(PATIENCE)).expect("a TCP option");
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        assert_eq!(stream.read(&mut byte).expect("an answer"), 1, "{method} {path}: closed without an answer");
+        head.push(byte[0]);
+    }
+    parse_head(&String::from_utf8_lossy(&head)).expect("an HTTP answer")
+}
+
 /// Reads one response from `stream`; bytes past its end stay in `buffer`.
 pub(crate) fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>, deadline: Duration) -> std::io::Result<Response> {
     let end = Instant::now() + deadline;
@@ -81,15 +96,7 @@ pub(crate) fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>, deadline: Durat
     };
     let head = String::from_utf8_lossy(&buffer[..head_length]).into_owned();
     buffer.drain(..head_length);
-    let mut lines = head.split("\r\n");
-    let status_line = lines.next().unwrap_or_default();
-    let status = status_line.split(' ').nth(1).and_then(|word| word.parse().ok());
-    let status = status.ok_or_else(|| Error::new(ErrorKind::InvalidData, format!("status line `{status_line}`")))?;
-    let headers: Vec<(String, String)> = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
-        .collect();
-    let mut response = Response { status, headers, body: String::new() };
+    let mut response = parse_head(&head)?;
     let mut take = |buffer: &mut Vec<u8>, length: usize| -> std::io::Result<Vec<u8>> {
         while buffer.len() < length {
             if fill(buffer)? == 0 {
@@ -129,4 +136,17 @@ pub(crate) fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>, deadline: Durat
     };
     response.body = String::from_utf8_lossy(&body).into_owned();
     Ok(response)
+}
+
+/// The status line and the headers.
+fn parse_head(head: &str) -> std::io::Result<Response> {
+    let mut lines = head.split("\r\n");
+    let status_line = lines.next().unwrap_or_default();
+    let status = status_line.split(' ').nth(1).and_then(|word| word.parse().ok());
+    let status = status.ok_or_else(|| Error::new(ErrorKind::InvalidData, format!("status line `{status_line}`")))?;
+    let headers = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+        .collect();
+    Ok(Response { status, headers, body: String::new() })
 }

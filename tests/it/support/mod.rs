@@ -5,7 +5,9 @@ pub(crate) mod backend;
 pub(crate) mod command;
 pub(crate) mod frame;
 pub(crate) mod http;
+pub(crate) mod programs;
 pub(crate) mod server;
+pub(crate) mod shape;
 pub(crate) mod socket;
 pub(crate) mod wait;
 

@@ -25,6 +25,7 @@ pub(crate) struct TestServer {
     started: Instant,
     home: Home,
     token: Option<String>,
+    stdout: Arc<Mutex<String>>,
     stderr: Arc<Mutex<String>>,
 }
 
@@ -105,14 +106,15 @@ impl Builder {
         let mut child = command.spawn();
         let stderr = Arc::new(Mutex::new(String::new()));
         keep(child.stderr.take().expect("a pipe"), Arc::clone(&stderr));
+        let stdout = Arc::new(Mutex::new(String::new()));
         let (line_in, line_out) = mpsc::channel();
-        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut pipe = BufReader::new(child.stdout.take().expect("a pipe"));
+        let rest = Arc::clone(&stdout);
         std::thread::spawn(move || {
             let mut line = String::new();
-            let _ = stdout.read_line(&mut line);
+            let _ = pipe.read_line(&mut line);
             let _ = line_in.send(line);
-            // Everything else belongs on stderr: what follows is kept for the test that asks.
-            let _ = std::io::copy(&mut stdout, &mut std::io::sink());
+            keep(pipe, rest);
         });
         let line = line_out.recv_timeout(PATIENCE).unwrap_or_default();
         let address = line.trim_end().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
@@ -122,7 +124,7 @@ impl Builder {
             let said = stderr.lock().expect("no holder panics").clone();
             panic!("the server did not say where it listens but {line:?}, and on stderr:\n{said}");
         };
-        TestServer { child, address, started, home: self.home, token: self.token, stderr }
+        TestServer { child, address, started, home: self.home, token: self.token, stdout, stderr }
     }
 }
 
@@ -177,6 +179,11 @@ impl TestServer {
     /// Everything it has said on stderr so far.
     pub(crate) fn stderr(&self) -> String {
         self.stderr.lock().expect("no holder panics").clone()
+    }
+
+    /// Everything it has written to stdout after the line that says where it listens.
+    pub(crate) fn stdout_after_the_first_line(&self) -> String {
+        self.stdout.lock().expect("no holder panics").clone()
     }
 
     /// Opens a feed.

@@ -29,6 +29,8 @@ pub(crate) struct Socket {
     stream: TcpStream,
     /// Read from the stream, not yet asked for.
     buffer: Vec<u8>,
+    /// The peer threw the connection away. The kernel tells only once.
+    reset: bool,
 }
 
 impl Socket {
@@ -36,7 +38,7 @@ impl Socket {
     pub(crate) fn connect(address: SocketAddr) -> Socket {
         let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts");
         stream.set_nodelay(true).expect("a TCP option");
-        Socket { stream, buffer: Vec::new() }
+        Socket { stream, buffer: Vec::new(), reset: false }
     }
 
     /// The text of a right handshake, with more header lines (each ending in CRLF).
@@ -159,7 +161,7 @@ impl Socket {
         false
     }
 
-    /// Reads until a close frame, dropping other frames, and gives its code; `None` when it carries none.
+    /// Reads until a close frame, dropping other frames.
     ///
     /// # Panics
     /// When the connection ends without a close frame.
@@ -180,10 +182,23 @@ impl Socket {
         loop {
             self.buffer.clear();
             match self.fill(end) {
+                Ok(0) if self.reset => return Ending::Reset,
                 Ok(0) => return Ending::Finished,
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ending::Reset,
                 Err(error) => panic!("the connection is still open after {deadline:?}: {error}"),
+            }
+        }
+    }
+
+    /// Whether the connection ends, in whatever way, within this time.
+    pub(crate) fn is_over_within(&mut self, span: Duration) -> bool {
+        let end = Instant::now() + span;
+        loop {
+            match self.fill(end) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) => return !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
             }
         }
     }
@@ -195,7 +210,7 @@ impl Socket {
         assert_eq!(self.ending_within(PATIENCE), Ending::Finished);
     }
 
-    /// A small receive buffer, so that not reading is soon felt at the other end.
+    /// The stream below, for what only TCP can do.
     pub(crate) fn stream(&self) -> &TcpStream {
         &self.stream
     }
@@ -205,7 +220,9 @@ impl Socket {
         // A zero timeout would mean "for ever".
         self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
         let mut chunk = [0; 16 * 1024];
-        let size = self.stream.read(&mut chunk)?;
+        let size = self.stream.read(&mut chunk).inspect_err(|error| {
+            self.reset |= error.kind() == ErrorKind::ConnectionReset;
+        })?;
         self.buffer.extend(&chunk[..size]);
         Ok(size)
     }
