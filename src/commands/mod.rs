@@ -33,7 +33,7 @@ pub fn run() -> ExitCode {
         Err(error) => return refuse(&error).into(),
     };
     let exit = match command {
-        Command::Serve(args) => serve::run(args),
+        Command::Serve(args) => block_on(serve::run(args)),
         Command::Watch(args) => block_on(watch::run(args)),
         Command::Probe(args) => block_on(probe::run(args)),
         Command::Control(args) => block_on(control::run(args)),

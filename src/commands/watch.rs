@@ -100,7 +100,8 @@ impl Watch {
                 // Nobody to write for: the sessions say goodbye and find that nobody listens.
                 drop(events);
                 self.shutdown.begin();
-                self.shutdown.drain(limits::CLOSE_GRACE).await;
+                // Who has not left by then is cut off with the process.
+                let _ = tokio::time::timeout(limits::CLOSE_GRACE, self.shutdown.ended()).await;
                 return unwritten(self.talk, &error);
             }
         }
