@@ -2,6 +2,7 @@
 //! One module a behaviour; what they share lives in `support`.
 
 mod checks;
+mod config;
 mod architecture;
 mod billing;
 mod browser;
