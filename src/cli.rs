@@ -85,11 +85,14 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
+/// Why no command was read: a wrong usage, or help and version, which clap treats alike. `use_stderr` tells them apart.
+pub type Refusal = clap::Error;
+
 /// Reads the command line of this process.
 ///
 /// # Errors
-/// A wrong usage, or help and version, which clap treats alike: [`clap::Error::use_stderr`] tells them apart.
-pub fn parse() -> Result<Cli, clap::Error> {
+/// [`Refusal`].
+pub fn parse() -> Result<Cli, Refusal> {
     Cli::try_parse()
 }
 

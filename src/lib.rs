@@ -12,6 +12,7 @@ pub mod duration;
 pub mod exit;
 pub mod feeds;
 pub mod limits;
+pub mod log;
 pub mod net;
 pub mod output;
 pub mod protocol;

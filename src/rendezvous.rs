@@ -2,8 +2,8 @@
 //! this user only. It says where the token stands, never the token itself.
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -47,24 +47,81 @@ fn find_at(path: &Path) -> io::Result<Option<Rendezvous>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         read => read?,
     };
-    for place in [path, path.parent().unwrap_or(path)] {
-        let metadata = fs::symlink_metadata(place)?;
-        let ours = metadata.uid() == rustix::process::getuid().as_raw() && metadata.mode() & 0o022 == 0;
-        if !ours || metadata.is_symlink() {
-            let message = format!("`{}` can be written by others; it is not trusted", place.display());
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
-        }
-    }
+    private(path)?;
+    private(path.parent().unwrap_or(path))?;
     let found: Rendezvous = serde_json::from_slice(&text)?;
     let pid = i32::try_from(found.pid).ok().and_then(rustix::process::Pid::from_raw);
     let alive = pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok());
     Ok(alive.then_some(found))
 }
 
+/// # Errors
+/// When somebody else may write there.
+fn private(place: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(place)?;
+    let ours = metadata.uid() == rustix::process::getuid().as_raw() && metadata.mode() & 0o022 == 0;
+    if ours && !metadata.is_symlink() {
+        return Ok(());
+    }
+    let message = format!("`{}` can be written by others; it is not trusted", place.display());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
+}
+
+/// A server's file, there for as long as this lives.
+#[derive(Debug)]
+pub struct Announced(PathBuf);
+
+impl Rendezvous {
+    /// Writes the file of the server on `port`, in place of one that a dead server left.
+    ///
+    /// # Errors
+    /// When the directory or the file cannot be written, or the directory belongs to somebody else.
+    pub fn announce(&self, port: u16) -> io::Result<Announced> {
+        self.announce_at(path(port))
+    }
+
+    fn announce_at(&self, path: PathBuf) -> io::Result<Announced> {
+        let directory = path.parent().unwrap_or(&path);
+        match fs::DirBuilder::new().recursive(true).mode(0o700).create(directory) {
+            Ok(()) => private(directory)?,
+            Err(error) => return Err(error),
+        }
+        // Written aside and renamed: nobody ever reads half of it.
+        let aside = path.with_extension(format!("json.new-{}", std::process::id()));
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        fs::rename(&aside, &path)?;
+        Ok(Announced(path))
+    }
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        // A server that took the port since has written its own.
+        let ours = find_at(&self.0).ok().flatten().is_some_and(|found| found.pid == std::process::id());
+        if ours {
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn an_announced_server_is_found_until_it_leaves() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("run/veloflux/8080.json");
+        let url = "http://127.0.0.1:8080".to_owned();
+        let rendezvous = Rendezvous { pid: std::process::id(), url, token_file: Some("/t".into()) };
+        let announced = rendezvous.announce_at(path.clone()).expect("writable");
+        assert_eq!(find_at(&path).expect("ours"), Some(rendezvous));
+        assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+        drop(announced);
+        assert_eq!(find_at(&path).expect("no file is no error"), None);
+    }
 
     #[test]
     fn only_a_live_server_s_private_file_is_believed() {

@@ -37,6 +37,8 @@ pub struct Endpoint {
     pub token: Option<Secret>,
     target: Target,
     path: String,
+    /// Whether the URL itself was given, not that of its server.
+    named: bool,
 }
 
 impl Server {
@@ -63,7 +65,7 @@ impl Server {
     /// The endpoint at a path of this server.
     pub fn at(&self, path: &str) -> Endpoint {
         let path = format!("{}{path}", self.target.path().trim_end_matches('/'));
-        Endpoint { feed: None, token: None, target: self.target.clone(), path }
+        Endpoint { feed: None, token: None, target: self.target.clone(), path, named: false }
     }
 
     /// The endpoint that the URL itself names. Its feed is known where the path ends like that of one.
@@ -73,7 +75,7 @@ impl Server {
             None => self.target.path().to_owned(),
         };
         let feed = Feed::ALL.into_iter().find(|feed| self.target.path().ends_with(&feed.path()));
-        Endpoint { feed, token: None, target: self.target.clone(), path }
+        Endpoint { feed, token: None, target: self.target.clone(), path, named: true }
     }
 
     /// Whether both are the same host, port and protection.
@@ -83,14 +85,19 @@ impl Server {
 }
 
 impl Endpoint {
+    /// Whether both are the same URL, asked in the same way.
+    pub fn same(&self, other: &Endpoint) -> bool {
+        self.is_http() == other.is_http() && self.url("ws") == other.url("ws")
+    }
+
     /// Whether it speaks TLS.
     pub fn secure(&self) -> bool {
         secure(&self.target)
     }
 
-    /// Whether it is asked by plain HTTP rather than WebSocket.
+    /// Whether it is asked by plain HTTP: an http URL that is not the server of a feed.
     pub fn is_http(&self) -> bool {
-        matches!(self.target.scheme(), "http" | "https")
+        self.named && matches!(self.target.scheme(), "http" | "https")
     }
 
     /// The host: a name, or an address without brackets.
@@ -130,7 +137,7 @@ impl Endpoint {
 
     /// The URL for people, without the query, which may hold a secret.
     pub fn shown(&self) -> String {
-        let url = self.url("ws");
+        let url = self.url(if self.is_http() { "http" } else { "ws" });
         url.split('?').next().unwrap_or_default().to_owned()
     }
 

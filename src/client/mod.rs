@@ -10,4 +10,5 @@ pub mod event;
 pub mod gap;
 pub mod heartbeat;
 pub mod loss;
+pub mod probe;
 pub mod session;

@@ -313,7 +313,7 @@ impl Staleness {
     }
 }
 
-type Socket = tokio_tungstenite::WebSocketStream<crate::net::dial::Stream>;
+pub(super) type Socket = tokio_tungstenite::WebSocketStream<crate::net::dial::Stream>;
 
 /// Sends one frame, at most [`limits::WRITE_TIMEOUT`].
 pub(super) async fn send(socket: &mut Socket, frame: Frame) -> Result<(), Loss> {
