@@ -2,7 +2,7 @@
 
 mod control;
 mod probe;
-pub mod serve;
+mod serve;
 mod setup;
 mod signals;
 mod watch;
@@ -32,11 +32,12 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli.command,
         Err(error) => return refuse(&error).into(),
     };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let exit = match command {
-        Command::Serve(args) => block_on(serve::run(args)),
-        Command::Watch(args) => block_on(watch::run(args)),
-        Command::Probe(args) => block_on(probe::run(args)),
-        Command::Control(args) => block_on(control::run(args)),
+        Command::Serve(args) => block_on(cores, serve::run(args)),
+        Command::Watch(args) => block_on(2, watch::run(args)),
+        Command::Probe(args) => block_on(2, probe::run(args)),
+        Command::Control(args) => block_on(2, control::run(args)),
     };
     signals::end(exit)
 }
@@ -51,9 +52,9 @@ fn refuse(error: &cli::Refusal) -> Exit {
 }
 
 /// Runs a command to its end. What still runs then is cut off: the command has decided that it does not matter.
-fn block_on(command: impl Future<Output = Exit>) -> Exit {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.expect("a process that was started can start two threads");
+fn block_on(threads: usize, command: impl Future<Output = Exit>) -> Exit {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = runtime.expect("a process that was started can start a few threads");
     let exit = runtime.block_on(command);
     runtime.shutdown_background();
     exit

@@ -1,16 +1,20 @@
 //! `veloflux serve`: settings, bind, announce, run, drain.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::setup;
 use crate::cli::ServeArgs;
 use crate::config::{self, Overrides, Settings};
 use crate::exit::Exit;
 use crate::feeds::World;
+use crate::output::color::Wish;
+use crate::output::stderr::Volume;
+use crate::output::{Paint, Stdout, Talk};
 use crate::protocol::CloseCode;
 use crate::rendezvous::{Announced, Rendezvous};
 use crate::secret::Secret;
@@ -19,31 +23,42 @@ use crate::serve::{App, listener, routes};
 use crate::shutdown::Shutdown;
 
 /// Runs the server until it is told to stop.
-pub async fn run(args: ServeArgs) -> Exit {
+pub(super) async fn run(args: ServeArgs) -> Exit {
+    let talk = Talk { volume: Volume::Normal, paint: Paint::stderr(Wish::Auto) };
     let check_only = args.check_config;
-    let token =
-        match std::env::var("VELOFLUX_TOKEN").ok().filter(|text| !text.is_empty()).map(|text| Secret::parse(&text)) {
-            None => None,
-            Some(Ok(token)) => Some(token),
-            Some(Err(bad)) => return complain(Exit::Usage, &format!("`VELOFLUX_TOKEN`: {bad}")),
-        };
-    let settings = match config::load(&overrides(args, token)) {
+    let settings = match setup::token_variable().map_err(|failure| vec![failure.message]).and_then(|token| {
+        config::load(&overrides(args, token))
+            .map_err(|error| error.problems().iter().map(ToString::to_string).collect())
+    }) {
         Ok(settings) => settings,
-        Err(error) => return complain(Exit::Usage, &error),
+        Err(problems) => {
+            problems.iter().for_each(|problem| talk.error(problem));
+            return Exit::Usage;
+        }
     };
     if check_only {
-        return print(&config::Summary(&settings).to_string());
+        settings.warnings.iter().for_each(|warning| talk.say(&format!("warning: {warning}")));
+        let summary = config::Summary(&settings).to_string();
+        return match Stdout::new().line(summary.trim_end()) {
+            Ok(()) => Exit::Done,
+            Err(error) => super::unwritten(talk, &error),
+        };
     }
-    if let Err(error) = crate::log::start() {
-        return complain(Exit::Usage, &error);
+    if let Err(error) = crate::log::start(talk.paint) {
+        talk.error(&error);
+        return Exit::Usage;
     }
-    match serve(settings).await {
+    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    match serve(settings, talk).await {
         Ok(exit) => exit,
-        Err(error) => complain(Exit::Failed, &error),
+        Err(error) => {
+            talk.error(&format!("{error:#}"));
+            Exit::Failed
+        }
     }
 }
 
-async fn serve(settings: Settings) -> anyhow::Result<Exit> {
+async fn serve(settings: Settings, talk: Talk) -> anyhow::Result<Exit> {
     let mut signals = Signals::new()?;
     let capacity = listener::capacity();
     let socket = listener::bind(settings.listen).map_err(|error| unbindable(settings.listen, &error))?;
@@ -57,7 +72,7 @@ async fn serve(settings: Settings) -> anyhow::Result<Exit> {
     let app = App::start(Arc::clone(&world), guard, &work, &connections);
     work.spawn(listener::accept(socket, routes::endpoint(&app), Arc::clone(&world.requests), capacity, work.clone()));
     let announced = rendezvous(address, token_file.clone());
-    announce(address, token_file.as_deref());
+    announce(address, token_file.as_deref(), talk);
 
     let told = signals.next().await;
     tracing::info!(signal = told, "stopping");
@@ -114,20 +129,21 @@ fn unbindable(address: SocketAddr, error: &io::Error) -> anyhow::Error {
 }
 
 /// One line on stdout for scripts; where to go from here on stderr for a person.
-fn announce(address: SocketAddr, token_file: Option<&Path>) {
+fn announce(address: SocketAddr, token_file: Option<&Path>, talk: Talk) {
     let url = format!("http://{address}");
-    // A closed stdout does not stop a server.
-    let _ = writeln!(io::stdout(), "listening on {url}").and_then(|()| io::stdout().flush());
+    // A stdout that nobody reads does not stop a server.
+    if let Err(error) = Stdout::new().line(&format!("listening on {url}")) {
+        tracing::warn!(%error, "the address was not announced");
+    }
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     if !io::stderr().is_terminal() {
         return;
     }
     let token = token_file.map_or_else(|| "as given in VELOFLUX_TOKEN".to_owned(), |path| path.display().to_string());
     let server = if address.port() == 8080 { String::new() } else { format!(" --server {url}") };
-    let _ = writeln!(
-        io::stderr(),
-        "  dashboard  {url}/\n  token      {token}\n  next       veloflux watch metrics{server}"
-    );
+    talk.say(&format!("  dashboard  {url}/"));
+    talk.say(&format!("  token      {token}"));
+    talk.say(&format!("  next       veloflux watch metrics{server}"));
 }
 
 /// Lets `veloflux control` of this user find the token. A server works without it.
@@ -151,19 +167,6 @@ fn overrides(args: ServeArgs, token: Option<Secret>) -> Overrides {
         backends: args.backend,
         checks: args.check,
     }
-}
-
-fn print(text: &str) -> Exit {
-    match write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush()) {
-        Ok(()) => Exit::Done,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-        Err(error) => complain(Exit::Failed, &format!("cannot write: {error}")),
-    }
-}
-
-fn complain(exit: Exit, error: &dyn std::fmt::Display) -> Exit {
-    let _ = writeln!(io::stderr(), "error: {error}");
-    exit
 }
 
 /// The signals that tell a server to stop.

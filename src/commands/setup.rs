@@ -20,6 +20,13 @@ use crate::secret::Secret;
 /// The variable that holds a token.
 const TOKEN_VARIABLE: &str = "VELOFLUX_TOKEN";
 
+/// The token in the environment. An empty variable is none.
+pub(super) fn token_variable() -> Result<Option<Secret>, Failure> {
+    let text = std::env::var(TOKEN_VARIABLE).ok().filter(|text| !text.is_empty());
+    let token = text.map(|text| credentials::from_variable(TOKEN_VARIABLE, &text));
+    token.transpose().map_err(|error| Failure::new(Exit::Denied, error))
+}
+
 /// Where the servers are and how to reach them.
 #[derive(Debug)]
 pub(super) struct Setup {
@@ -46,10 +53,9 @@ impl Setup {
             let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|error| usage(&error))?;
             headers.append(name, HeaderValue::from_str(&header.value).map_err(|error| usage(&error))?);
         }
-        let token = match (&args.token_file, std::env::var(TOKEN_VARIABLE)) {
-            (Some(path), _) => Some(credentials::read(path)),
-            (None, Ok(text)) if !text.is_empty() => Some(credentials::from_variable(TOKEN_VARIABLE, &text)),
-            (None, _) => None,
+        let token = match &args.token_file {
+            Some(path) => Some(credentials::read(path).map_err(|error| Failure::new(Exit::Denied, error))?),
+            None => token_variable()?,
         };
         Ok(Setup {
             servers: servers.map_err(|error| usage(&error))?,
@@ -58,7 +64,7 @@ impl Setup {
                 headers,
                 timeout: args.connect_timeout,
             }),
-            token: token.transpose().map_err(|error| Failure::new(Exit::Denied, error))?,
+            token,
             reach: if args.insecure { Reach::Anywhere } else { Reach::Confidential },
         })
     }

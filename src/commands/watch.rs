@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{self, Instant, sleep_until};
 
 use super::setup::{self, Setup};
 use super::signals::Signals;
@@ -100,8 +100,8 @@ impl Watch {
                 // Nobody to write for: the sessions say goodbye and find that nobody listens.
                 drop(events);
                 self.shutdown.begin();
-                // Who has not left by then is cut off with the process.
-                let _ = tokio::time::timeout(limits::CLOSE_GRACE, self.shutdown.ended()).await;
+                // What still runs after that is cut off with the process.
+                let _ = time::timeout(limits::CLOSE_GRACE, self.shutdown.ended()).await;
                 return unwritten(self.talk, &error);
             }
         }

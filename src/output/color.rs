@@ -42,6 +42,11 @@ impl Paint {
         Paint::of(wish, std::io::stderr().is_terminal())
     }
 
+    /// Whether there is colour.
+    pub fn is_on(self) -> bool {
+        self.on
+    }
+
     /// No colour.
     pub const PLAIN: Paint = Paint { on: false };
 

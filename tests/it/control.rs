@@ -50,7 +50,8 @@ fn a_token_on_standard_input_is_sent_and_never_shown() {
     let (sender, heads) = mpsc::channel();
     let stub = Stub::start(move |mut stream, _| {
         sender.send(read_head(&mut stream)).expect("the test waits");
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\nConnection: close\r\n\r\n{\"control\":\"ok\"");
+        let _ =
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\nConnection: close\r\n\r\n{\"control\":\"ok\"");
     });
     let done = control(&["check", "-v", "--token-file", "-", "--server", &stub.url()]).stdin("hunter2\n").run();
     assert_eq!(done.code, 0, "{}", done.stderr);
@@ -70,7 +71,8 @@ fn a_token_does_not_leave_the_machine_in_the_clear() {
 #[test]
 fn a_dry_run_shows_the_request_without_the_token_and_sends_nothing() {
     let stub = Stub::start(|_, _| ());
-    let done = control(&["pause", "metrics", "--dry-run", "--server", &stub.url()]).env("VELOFLUX_TOKEN", "hunter2").run();
+    let done =
+        control(&["pause", "metrics", "--dry-run", "--server", &stub.url()]).env("VELOFLUX_TOKEN", "hunter2").run();
     assert_eq!((done.code, stub.connections()), (0, 0));
     let expected = format!(
         "POST /api/ws/control HTTP/1.1\nHost: 127.0.0.1:{}\nAuthorization: Bearer [redacted]\n\

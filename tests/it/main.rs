@@ -6,6 +6,7 @@ mod billing;
 mod browser;
 mod checks;
 mod cli;
+mod config;
 mod conformance;
 mod contract;
 mod control;

@@ -80,7 +80,8 @@ fn the_whole_probe_has_a_deadline() {
 
 #[test]
 fn http_urls_are_asked_once() {
-    for (answer, code) in [("HTTP/1.1 204 X\r\n\r\n", 0), ("HTTP/1.1 500 X\r\n\r\n", 1), ("HTTP/1.1 403 X\r\n\r\n", 4)] {
+    for (answer, code) in [("HTTP/1.1 204 X\r\n\r\n", 0), ("HTTP/1.1 500 X\r\n\r\n", 1), ("HTTP/1.1 403 X\r\n\r\n", 4)]
+    {
         let stub = Stub::answering(answer);
         let done = probe(&stub, &[&format!("{}/healthz?key=hunter2", stub.url())]).run();
         assert_eq!((done.code, stub.connections()), (code, 1), "{}", done.stdout);

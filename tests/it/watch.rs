@@ -12,11 +12,17 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::stub::{Stub, close, metrics, stay};
 use crate::support::{PATIENCE, Veloflux, eventually};
 
+/// A port on which nobody listens: those below 1024 are not given out.
+const NOBODY: &str = "http://127.0.0.1:1";
+
 /// A `watch metrics` of this stub that is quick to try again.
 fn watch(stub: &Stub, flags: &[&str]) -> Veloflux {
+    watch_at(&stub.url(), flags)
+}
+
+fn watch_at(url: &str, flags: &[&str]) -> Veloflux {
     let home = tempfile::tempdir().expect("a directory");
-    let url = stub.url();
-    let quick = ["watch", "metrics", "--server", &url, "--base-delay", "10ms", "--jitter", "none"];
+    let quick = ["watch", "metrics", "--server", url, "--base-delay", "10ms", "--jitter", "none"];
     Veloflux::new(home.path(), quick.iter().chain(flags))
 }
 
@@ -77,8 +83,7 @@ fn every_way_to_fail_has_its_exit_code() {
 
 #[test]
 fn nobody_there_is_3() {
-    let stub = Stub { port: 1, ..Stub::start(|_, _| ()) };
-    let done = watch(&stub, &["--max-attempts", "2"]).run();
+    let done = watch_at(NOBODY, &["--max-attempts", "2"]).run();
     assert_eq!(done.code, 3);
     assert!(done.stderr.contains("connection refused"), "{}", done.stderr);
     assert!(done.stderr.contains("veloflux serve"), "{}", done.stderr);
@@ -135,7 +140,10 @@ fn a_lost_connection_is_two_records_and_the_stream_goes_on() {
     let records = records(&done.stdout);
     assert_eq!(types(&records), ["open", "message", "lost", "retry", "open", "message", "summary"]);
     assert_eq!(records[2]["cause"], "1012");
-    assert_eq!((&records[3]["attempt"], &records[3]["of"], &records[3]["delay_ms"]), (&1.into(), &5.into(), &20.into()));
+    assert_eq!(
+        (&records[3]["attempt"], &records[3]["of"], &records[3]["delay_ms"]),
+        (&1.into(), &5.into(), &20.into())
+    );
     assert_eq!(records[6]["streams"][0]["connections"], 2);
 }
 
@@ -166,8 +174,7 @@ fn the_time_is_up_in_two_ways() {
     let done = watch(&stub, &["-n", "2", "--timeout", "200ms"]).run();
     assert_eq!(done.code, 124);
     assert!(done.stderr.contains("the time is up"), "{}", done.stderr);
-    let nobody = Stub { port: 1, ..Stub::start(|_, _| ()) };
-    assert_eq!(watch(&nobody, &["-d", "200ms", "--max-attempts", "0"]).run().code, 3);
+    assert_eq!(watch_at(NOBODY, &["-d", "200ms", "--max-attempts", "0"]).run().code, 3);
 }
 
 #[test]
@@ -217,7 +224,13 @@ fn ctrl_c_says_goodbye_sums_up_and_dies_by_the_signal() {
             }
         });
         let running = watch(&stub, &[]).start();
-        eventually(PATIENCE, || if running.printed().contains("cpu") || running.printed().contains("metrics") { Ok(()) } else { Err("nothing".to_owned()) });
+        eventually(PATIENCE, || {
+            if running.printed().contains("cpu") || running.printed().contains("metrics") {
+                Ok(())
+            } else {
+                Err("nothing".to_owned())
+            }
+        });
         let id = running.id().to_string();
         assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().expect("kill is there").success());
         let done = running.finish();
