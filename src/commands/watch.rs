@@ -100,7 +100,7 @@ impl Watch {
                 // Nobody to write for: the sessions say goodbye and find that nobody listens.
                 drop(events);
                 self.shutdown.begin();
-                // Who has not left by then is cut off with the process.
+                // What still runs after that is cut off with the process.
                 let _ = tokio::time::timeout(limits::CLOSE_GRACE, self.shutdown.ended()).await;
                 return unwritten(self.talk, &error);
             }

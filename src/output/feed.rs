@@ -167,12 +167,13 @@ fn names(all: &[&str]) -> String {
     text
 }
 
-fn plural(count: u64, noun: &str) -> String {
+/// A count with its noun: `1 node`, `2 nodes`.
+pub(super) fn plural(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// Digits in groups of three: `1 204`.
-pub fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
