@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::client::endpoint::Endpoint;
-use crate::client::event::{Event, What};
+use crate::client::event::{Ending, Event, What};
 use crate::limits;
 use crate::output::summary::{Spread, StreamSummary, Summary};
 
@@ -88,7 +88,9 @@ impl Tally {
                 *summary.losses.entry(loss.cause()).or_default() += 1;
                 stream.down_since = Some(event.instant);
             }
-            What::Retry(_, loss, None) => *summary.losses.entry(loss.cause()).or_default() += 1,
+            What::Retry(_, loss, None) | What::End(Ending::GaveUp { loss, lived: None, .. }) => {
+                *summary.losses.entry(loss.cause()).or_default() += 1;
+            }
             What::Retry(..) | What::End(_) => {}
         }
     }
