@@ -393,7 +393,11 @@ fn a_force_update_pushes_every_feed_within_a_second_and_a_named_one_alone() {
         let message = valid(socket.json());
         assert!(message["type"].as_str().is_some_and(|kind| kind.starts_with(feed.name())), "{feed}: {message}");
     }
-    assert!(asked.elapsed() < Duration::from_secs(1), "answered after {answered:?}, all there after {:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(1),
+        "answered after {answered:?}, all there after {:?}",
+        asked.elapsed()
+    );
 
     for one in Feed::ALL {
         quiet(&mut sockets);
@@ -420,7 +424,8 @@ fn a_forced_message_is_measured_afresh() {
         server.force_update(r#"{"type":"backends"}"#);
         assert!(backend.answered() > before, "asked again for it");
         let message = socket.json();
-        let last_check = if message["data"].is_array() { &message["data"][0]["last_check"] } else { &message["data"]["last_check"] };
+        let last_check =
+            if message["data"].is_array() { &message["data"][0]["last_check"] } else { &message["data"]["last_check"] };
         assert!(age(last_check) < Duration::from_secs(2), "{message}");
     }
 }

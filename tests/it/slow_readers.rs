@@ -55,7 +55,11 @@ fn those_who_read_get_everything_and_the_sleepers_are_cut_off() {
     // The sleepers have had their time by now.
     while start.elapsed() < WRITE_TIMEOUT + Duration::from_secs(3) {
         server.force_update(r#"{"type":"backends"}"#);
-        readers.iter_mut().for_each(|reader| while !reader.silent_for(Duration::from_millis(20)) { reader.json(); });
+        readers.iter_mut().for_each(|reader| {
+            while !reader.silent_for(Duration::from_millis(20)) {
+                reader.json();
+            }
+        });
     }
     let (first, most) = (resident[0], resident.iter().copied().max().unwrap_or_default());
     assert!(most < first + (8 << 20), "memory grew from {first} to {most} bytes while {SLEEPERS} slept");

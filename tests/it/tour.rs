@@ -67,9 +67,14 @@ fn the_rules_of_the_tour_hold() {
     assert_eq!(mask(r#"{"id":"0a1b2c3d-17"}"#), mask(r#"{"id":"ffffffff-1"}"#));
     assert_ne!(mask("healthy"), mask("unhealthy"));
     let lines = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    assert!(alike(&lines("a … d"), &lines("a b c d")) && alike(&lines("…"), &[]) && alike(&lines("a b"), &lines("a b")));
+    assert!(
+        alike(&lines("a … d"), &lines("a b c d")) && alike(&lines("…"), &[]) && alike(&lines("a b"), &lines("a b"))
+    );
     assert!(!alike(&lines("a … d"), &lines("a b c")) && !alike(&lines("a"), &lines("a b")));
-    assert_eq!(words(r#"probe --expect "cpu < 90" 'a b'"#), Some(vec!["probe".into(), "--expect".into(), "cpu < 90".into(), "a b".into()]));
+    assert_eq!(
+        words(r#"probe --expect "cpu < 90" 'a b'"#),
+        Some(vec!["probe".into(), "--expect".into(), "cpu < 90".into(), "a b".into()])
+    );
     assert_eq!(words("watch | head -1"), None, "what needs a shell is for people");
 }
 
@@ -95,12 +100,16 @@ fn steps(readme: &str) -> Vec<Step> {
 /// Runs a command against the server of the tour and gives what it printed, masked.
 fn print(server: &TestServer, words: &[String], step: &Step) -> Vec<String> {
     let home = server.home();
-    let command = Veloflux::new(home.path(), words).env("VELOFLUX_SERVER", server.url()).within(Duration::from_secs(60));
+    let command =
+        Veloflux::new(home.path(), words).env("VELOFLUX_SERVER", server.url()).within(Duration::from_secs(60));
     let finished = if step.output.iter().any(|line| line == "^C") {
         let running = command.start();
         let pid = Pid::from_raw(i32::try_from(running.id()).expect("a pid")).expect("a pid");
         // It has something to show before it is interrupted.
-        eventually(PATIENCE * 4, || if running.printed().lines().count() > 1 { Ok(()) } else { Err(running.printed()) });
+        eventually(
+            PATIENCE * 4,
+            || if running.printed().lines().count() > 1 { Ok(()) } else { Err(running.printed()) },
+        );
         kill_process(pid, Signal::INT).expect("a child of ours");
         running.finish()
     } else {
