@@ -331,6 +331,17 @@ fn a_killed_backend_is_unhealthy_and_a_revived_one_healthy_within_nine_seconds()
 }
 
 #[test]
+fn a_backend_that_answers_wrongly_is_unhealthy_and_told_with_its_answer() {
+    let backend = StubBackend::start();
+    backend.answer(503);
+    let server = TestServer::builder().backend("web", &format!("http://{}/", backend.address())).start();
+    server.force_update(r#"{"type":"backends"}"#);
+    let item = snapshot(&server, Feed::Backends)["data"][0].clone();
+    assert_eq!(item["status"], "unhealthy");
+    assert!(item["detail"].as_str().is_some_and(|why| why.contains("503")), "{item}");
+}
+
+#[test]
 fn last_check_is_the_end_of_a_check_and_never_now() {
     let backend = StubBackend::start();
     let server = TestServer::builder().backend("web", &format!("http://{}/", backend.address())).start();
