@@ -13,6 +13,26 @@ pub const CHECKS_AT_ONCE_MAX: usize = 256;
 /// Bytes of a response body that a check reads while it looks for its substring. What it says past that is not a health report.
 pub const CHECK_BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes that a check reads in one go. What it waits for mostly stands in the first few.
+pub const CHECK_READ_BYTES: usize = 1024;
+
+/// Time after which a question to a DNS server is sent again: datagrams get lost. Four times within the usual deadline.
+pub const DNS_RESEND_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Memory that a regular expression over a body may be compiled into, in bytes. One a person wrote takes a tenth of it.
+pub const CHECK_REGEX_BYTES_MAX: usize = 1024 * 1024;
+
+/// Flips between passing and failing past which a target is flapping, if they come within [`FLAP_WINDOW`]. Five are two
+/// outages and a half: a deploy that went wrong and was rolled back does not reach that.
+pub const FLIPS_MAX: usize = 5;
+
+/// How long a flip counts. A target that fails every minute is flapping; one that fails twice an hour is told as it is.
+pub const FLAP_WINDOW: Duration = Duration::from_secs(300);
+
+/// Time without a flip after which a flapping target is told as it is again: twelve checks with the default interval.
+/// Longer, and one that is down for good would be held too long.
+pub const FLAP_QUIET: Duration = Duration::from_secs(60);
+
 /// Bytes of its words that are kept when a peer explains an error. Enough for a sentence, too few for a page.
 pub const PEER_WORDS_BYTES_MAX: usize = 200;
 
@@ -45,6 +65,9 @@ pub const CHECK_INTERVAL_MIN: Duration = Duration::from_millis(100);
 
 /// Most answers in a row that `rise` and `fall` may ask for. More would hide a change for many minutes.
 pub const CHECK_COUNT_MAX: u32 = 100;
+
+/// Most days before the end of a certificate that a check may warn. Certificates do not live longer than that.
+pub const CERTIFICATE_DAYS_MAX: u32 = 825;
 
 /// Longest time a server may take to leave. Service managers give up waiting long before.
 pub const DRAIN_TIMEOUT_MAX: Duration = Duration::from_secs(600);

@@ -1,4 +1,4 @@
-//! The connection of a check: dialled afresh, and read only so far.
+//! The connection of a check: to an address and nothing else, dialled afresh, and read only so far.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,22 @@ use crate::net::{Fault, Target};
 
 /// The dialler wants a deadline of its own; that of a check is the monitor's, and it comes long before this one.
 const NEVER: Duration = Duration::from_secs(24 * 3600);
+
+/// Refuses what a kind that wants nothing but an address cannot use.
+pub(super) fn nothing_beyond_the_address(kind: &str, target: &Target) -> Result<(), String> {
+    let beyond = [
+        ("user", target.user().is_some()),
+        ("password", target.password().is_some()),
+        ("path", !matches!(target.path(), "" | "/")),
+        ("query", target.query().is_some()),
+    ];
+    match beyond.iter().find(|(_, given)| *given) {
+        Some((what, _)) => {
+            Err(format!("a check of kind `{kind}` has no {what}; write `{}://{}`", target.scheme(), target.address()))
+        }
+        None => Ok(()),
+    }
+}
 
 /// Dials `target`, with TLS if `tls` says how.
 pub(super) async fn dialled(target: &Target, tls: Option<&Arc<ClientConfig>>) -> Result<Stream, Fault> {

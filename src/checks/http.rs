@@ -1,6 +1,7 @@
 //! The `http` check: one request over a fresh connection, judged by its status and, where asked for, by its body.
 //!
-//! A redirect is an answer like any other; the body is read only when a piece of it is wanted.
+//! A redirect is an answer like any other; the body is read only when something of it is wanted, or when it is a health
+//! report.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -10,18 +11,29 @@ use http::Method;
 use http::header::{CONNECTION, HOST, HeaderMap, HeaderValue};
 
 use super::ProbeOptions;
+use super::body::Wanted;
 use super::options::{name, trusting};
 use super::probe::{Ask, Asking, Kind, Prepared};
-use crate::limits::CHECK_BODY_BYTES_MAX;
 use crate::net::Target;
-use crate::net::http::{Answer, HttpClient, Request};
+use crate::net::http::{HttpClient, Request};
 use crate::net::tls::Trust;
 
 /// The row of this kind.
 pub(super) const KIND: Kind = Kind {
     name: "http",
     schemes: &["http", "https"],
-    options: &[name::METHOD, name::PATH, name::STATUS, name::BODY, name::HOST, name::CACERT, name::INSECURE],
+    options: &[
+        name::METHOD,
+        name::PATH,
+        name::STATUS,
+        name::BODY,
+        name::BODY_MATCHES,
+        name::JSON_POINTER,
+        name::JSON_VALUE,
+        name::HOST,
+        name::CACERT,
+        name::INSECURE,
+    ],
     new,
 };
 
@@ -34,7 +46,7 @@ struct Http {
     /// Method and path as they stand in messages: a query may hold a secret.
     asked: String,
     expected: Vec<RangeInclusive<u16>>,
-    wanted: Option<String>,
+    wanted: Wanted,
 }
 
 fn new(target: &Target, options: &ProbeOptions) -> Prepared {
@@ -45,18 +57,13 @@ fn new(target: &Target, options: &ProbeOptions) -> Prepared {
         None => Method::GET,
         Some(word) => Method::from_bytes(word.as_bytes()).map_err(|_| format!("`{word}` is not an HTTP method"))?,
     };
-    if method == Method::HEAD && options.body.is_some() {
-        return Err("an answer to `HEAD` has no body; leave out `body` or ask with `GET`".to_owned());
+    let about_body = [name::BODY, name::BODY_MATCHES, name::JSON_POINTER, name::JSON_VALUE];
+    if method == Method::HEAD
+        && let Some(given) = options.given().find(|given| about_body.contains(given))
+    {
+        return Err(format!("an answer to `HEAD` has no body; leave out `{given}` or ask with `GET`"));
     }
-    let mut url = target.url().clone();
-    if let Some(path) = &options.path {
-        if !path.starts_with('/') {
-            return Err(format!("the path `{path}` does not begin with `/`"));
-        }
-        let (path, query) = path.split_once('?').map_or((path.as_str(), None), |(path, query)| (path, Some(query)));
-        url.set_path(path);
-        url.set_query(query);
-    }
+    let url = options.at_path(target)?;
     // The connection is not used again, and it is kind to say so.
     let mut headers = HeaderMap::from_iter([(CONNECTION, HeaderValue::from_static("close"))]);
     if let Some(host) = &options.host {
@@ -76,45 +83,20 @@ fn new(target: &Target, options: &ProbeOptions) -> Prepared {
         asked: format!("{method} {}", url.path()),
         request: Request { method, url, headers, body: Bytes::new() },
         expected: if options.status.is_empty() { vec![PASSES] } else { options.status.clone() },
-        wanted: options.body.clone(),
+        wanted: Wanted::new(options)?,
     }))
 }
 
 impl Ask for Http {
     fn ask(&self) -> Asking<'_> {
         Box::pin(async {
-            let mut answer = self.client.send(self.request.clone()).await.map_err(|failed| failed.to_string())?;
+            let answer = self.client.send(self.request.clone()).await.map_err(|failed| failed.to_string())?;
             let status = answer.status();
             if !self.expected.iter().any(|range| range.contains(&status)) {
                 return Err(format!("{} answered {status}, expected {}", self.asked, in_words(&self.expected)));
             }
-            match &self.wanted {
-                Some(wanted) if !contains(&mut answer, wanted.as_bytes()).await? => {
-                    Err(format!("{} answered {status} without `{wanted}` in its body", self.asked))
-                }
-                _ => Ok(()),
-            }
+            self.wanted.judge(answer, &format!("{} answered {status}", self.asked)).await
         })
-    }
-}
-
-/// Whether `wanted` stands in the first [`CHECK_BODY_BYTES_MAX`] bytes of the body. Reads no further than it has to.
-async fn contains(answer: &mut Answer, wanted: &[u8]) -> Result<bool, String> {
-    let mut body: Vec<u8> = Vec::new();
-    loop {
-        // What was searched before needs no second look, except for where the two pieces meet.
-        let searched = body.len().saturating_sub(wanted.len().saturating_sub(1));
-        let room = CHECK_BODY_BYTES_MAX - body.len();
-        let Some(chunk) = answer.chunk().await.map_err(|fault| fault.to_string())? else {
-            return Ok(wanted.is_empty());
-        };
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if wanted.is_empty() || body[searched..].windows(wanted.len()).any(|window| window == wanted) {
-            return Ok(true);
-        }
-        if body.len() == CHECK_BODY_BYTES_MAX {
-            return Ok(false);
-        }
     }
 }
 

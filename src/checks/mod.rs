@@ -2,15 +2,23 @@
 //!
 //! A kind of check is one file and its row in [`KINDS`]. Nothing here knows pools, feeds or sockets of ours.
 
+mod body;
+mod command;
 mod connection;
+mod dns;
+mod flaps;
 mod http;
 mod monitor;
+mod mysql;
 mod options;
+mod outcome;
 mod postgres;
 mod probe;
 mod redis;
 mod state;
 mod tcp;
+mod tls;
+mod websocket;
 
 use std::time::Duration;
 
@@ -20,8 +28,10 @@ pub use probe::{Kind, Probe};
 
 use crate::protocol::{Health, Timestamp};
 
-/// Every kind of check. A target's scheme decides which one it gets.
-pub const KINDS: &[Kind] = &[http::KIND, tcp::KIND, redis::KIND, postgres::KIND];
+/// Every kind of check that asks a target: its scheme decides which one it gets. A check that runs a program has no target,
+/// and is made by [`Probe::command`].
+pub const KINDS: &[Kind] =
+    &[http::KIND, tcp::KIND, tls::KIND, websocket::KIND, redis::KIND, postgres::KIND, mysql::KIND, dns::KIND];
 
 /// What one check is told to do. Built by `config`, never changed afterwards.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::state::{Flip, Machine};
+use super::state::{Flip, Machine, Moment};
 use super::{CheckSpec, CheckState};
 use crate::net::Fault;
 use crate::protocol::{Health, Timestamp};
@@ -35,6 +35,8 @@ pub struct Monitor {
 struct Check {
     spec: CheckSpec,
     machine: Mutex<Machine>,
+    /// When the monitor was made.
+    epoch: Instant,
     permits: Arc<Semaphore>,
     changes: watch::Sender<u64>,
     /// Held while the target is asked.
@@ -48,10 +50,12 @@ impl Monitor {
     /// while it runs.
     pub fn new(specs: Vec<CheckSpec>, permits: Arc<Semaphore>) -> Arc<Monitor> {
         let changes = watch::Sender::new(0);
+        let epoch = Instant::now();
         let check = |spec: CheckSpec| {
             Arc::new(Check {
                 machine: Mutex::new(Machine::new(&spec)),
                 spec,
+                epoch,
                 permits: permits.clone(),
                 changes: changes.clone(),
                 turn: tokio::sync::Mutex::new(()),
@@ -137,7 +141,8 @@ impl Check {
         let took = began.elapsed();
         drop(permit);
         let result = result.unwrap_or_else(|_| Err(Fault::Deadline(limit).to_string()));
-        let flip = self.machine().fold(result, took, Timestamp::now());
+        let moment = Moment { at: Timestamp::now(), clock: self.epoch.elapsed() };
+        let flip = self.machine().fold(result, took, moment);
         if let Some(flip) = flip {
             self.tell(flip);
         }
@@ -182,6 +187,7 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
+    use crate::checks::outcome::Outcome;
     use crate::checks::probe::tests::{asking, scripted};
     use crate::checks::probe::{Ask, Asking};
     use crate::checks::{Probe, Timing};
@@ -217,7 +223,7 @@ mod tests {
                 sleep(self.takes).await;
                 self.running.fetch_sub(1, Ordering::SeqCst);
                 self.answered.fetch_add(1, Ordering::SeqCst);
-                Ok(())
+                Ok(Outcome::Good)
             })
         }
     }
@@ -241,7 +247,9 @@ mod tests {
             let up = Arc::new(AtomicBool::new(true));
             let probe = scripted({
                 let up = up.clone();
-                move || up.load(Ordering::SeqCst).then_some(()).ok_or_else(|| "connection refused".to_owned())
+                move || {
+                    up.load(Ordering::SeqCst).then_some(Outcome::Good).ok_or_else(|| "connection refused".to_owned())
+                }
             });
             let monitor = monitor(vec![spec("x", probe)]);
             let running = tokio::spawn(monitor.clone().run());
@@ -360,7 +368,7 @@ mod tests {
             let up = Arc::new(AtomicBool::new(true));
             let probe = scripted({
                 let up = up.clone();
-                move || up.load(Ordering::SeqCst).then_some(()).ok_or_else(|| "no".to_owned())
+                move || up.load(Ordering::SeqCst).then_some(Outcome::Good).ok_or_else(|| "no".to_owned())
             });
             let monitor = monitor(vec![spec("x", probe)]);
             let running = tokio::spawn(monitor.clone().run());

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
+use url::Url;
 
 use crate::net::Target;
 use crate::net::tls::{self, Sessions, TlsOptions, Trust};
@@ -21,6 +22,22 @@ pub struct ProbeOptions {
     pub status: Vec<RangeInclusive<u16>>,
     /// What the body has to contain.
     pub body: Option<String>,
+    /// The regular expression that the body has to match.
+    pub body_matches: Option<String>,
+    /// A place in the body, a JSON pointer (RFC 6901).
+    pub json_pointer: Option<String>,
+    /// What has to stand there. Default: anything but `null` and `false`.
+    pub json_value: Option<String>,
+    /// What is sent once the connection stands.
+    pub send: Option<String>,
+    /// What has to stand in the answer to that, or in the greeting.
+    pub expect: Option<String>,
+    /// The `type` that the first message has.
+    pub message_type: Option<String>,
+    /// Fewer whole days than this until a certificate expires are degraded. Default 21.
+    pub warn_days: Option<u32>,
+    /// Fewer whole days than this until a certificate expires are a failure. Default 7.
+    pub critical_days: Option<u32>,
     /// The `Host` header, instead of the host of the URL.
     pub host: Option<String>,
     /// A PEM file with authorities to trust beside those of the machine.
@@ -37,6 +54,14 @@ pub(super) mod name {
     pub(in crate::checks) const PATH: &str = "path";
     pub(in crate::checks) const STATUS: &str = "status";
     pub(in crate::checks) const BODY: &str = "body";
+    pub(in crate::checks) const BODY_MATCHES: &str = "body_matches";
+    pub(in crate::checks) const JSON_POINTER: &str = "json_pointer";
+    pub(in crate::checks) const JSON_VALUE: &str = "json_value";
+    pub(in crate::checks) const SEND: &str = "send";
+    pub(in crate::checks) const EXPECT: &str = "expect";
+    pub(in crate::checks) const MESSAGE_TYPE: &str = "message_type";
+    pub(in crate::checks) const WARN_DAYS: &str = "warn_days";
+    pub(in crate::checks) const CRITICAL_DAYS: &str = "critical_days";
     pub(in crate::checks) const HOST: &str = "host";
     pub(in crate::checks) const CACERT: &str = "cacert";
     pub(in crate::checks) const INSECURE: &str = "insecure";
@@ -51,6 +76,14 @@ impl ProbeOptions {
             (name::PATH, self.path.is_some()),
             (name::STATUS, !self.status.is_empty()),
             (name::BODY, self.body.is_some()),
+            (name::BODY_MATCHES, self.body_matches.is_some()),
+            (name::JSON_POINTER, self.json_pointer.is_some()),
+            (name::JSON_VALUE, self.json_value.is_some()),
+            (name::SEND, self.send.is_some()),
+            (name::EXPECT, self.expect.is_some()),
+            (name::MESSAGE_TYPE, self.message_type.is_some()),
+            (name::WARN_DAYS, self.warn_days.is_some()),
+            (name::CRITICAL_DAYS, self.critical_days.is_some()),
             (name::HOST, self.host.is_some()),
             (name::CACERT, self.cacert.is_some()),
             (name::INSECURE, self.insecure),
@@ -66,6 +99,20 @@ impl ProbeOptions {
             (Some(_), Some(_)) => Err(format!("`{target}` has two passwords; take it out of the URL")),
             (in_url, given) => Ok(in_url.or(given.as_ref()).cloned()),
         }
+    }
+
+    /// The URL of a target, with the path of the options if they have one.
+    pub(super) fn at_path(&self, target: &Target) -> Result<Url, String> {
+        let mut url = target.url().clone();
+        if let Some(path) = &self.path {
+            if !path.starts_with('/') {
+                return Err(format!("the path `{path}` does not begin with `/`"));
+            }
+            let (path, query) = path.split_once('?').map_or((path.as_str(), None), |(path, query)| (path, Some(query)));
+            url.set_path(path);
+            url.set_query(query);
+        }
+        Ok(url)
     }
 
     /// For a target that is asked without TLS: whoever says whom to trust believes that there is some.

@@ -4,7 +4,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{KINDS, ProbeOptions};
+use super::outcome::Found;
+use super::{KINDS, ProbeOptions, command};
 use crate::limits::PEER_WORDS_BYTES_MAX;
 use crate::net::Target;
 use crate::secret::Secret;
@@ -26,11 +27,11 @@ pub struct Kind {
 pub(super) type Prepared = Result<Arc<dyn Ask>, String>;
 
 /// One question to one target. Dropping it ends it.
-pub(super) type Asking<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
+pub(super) type Asking<'a> = Pin<Box<dyn Future<Output = Found> + Send + 'a>>;
 
 /// Asks a target whether it does its work. It sets no deadline: the monitor's covers the whole question.
 pub(super) trait Ask: Send + Sync {
-    /// Asks once, over a connection of its own. The error is why it did not pass, without a secret in it.
+    /// Asks once, over a connection of its own.
     fn ask(&self) -> Asking<'_>;
 }
 
@@ -64,13 +65,25 @@ impl Probe {
         Ok(Probe { kind: kind.name, target: target.to_string(), how })
     }
 
+    /// Prepares to run a program with its arguments, which takes no options.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn command(argv: &[String], options: &ProbeOptions) -> Result<Probe, String> {
+        if let Some(given) = options.given().next() {
+            return Err(format!("a check that runs a program has no `{given}`; it takes no options"));
+        }
+        let how = command::new(argv)?;
+        Ok(Probe { kind: command::NAME, target: argv[0].clone(), how })
+    }
+
     /// The name of its kind.
     pub fn kind(&self) -> &'static str {
         self.kind
     }
 
     /// Asks once.
-    pub(super) async fn ask(&self) -> Result<(), String> {
+    pub(super) async fn ask(&self) -> Found {
         self.how.ask().await
     }
 }
@@ -120,14 +133,14 @@ pub(super) mod tests {
 
     struct Scripted<F>(F);
 
-    impl<F: Fn() -> Result<(), String> + Send + Sync> Ask for Scripted<F> {
+    impl<F: Fn() -> Found + Send + Sync> Ask for Scripted<F> {
         fn ask(&self) -> Asking<'_> {
             Box::pin(async { (self.0)() })
         }
     }
 
     /// A probe whose answers the test decides.
-    pub(in crate::checks) fn scripted(answer: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Probe {
+    pub(in crate::checks) fn scripted(answer: impl Fn() -> Found + Send + Sync + 'static) -> Probe {
         asking(Arc::new(Scripted(answer)))
     }
 
@@ -154,10 +167,12 @@ pub(super) mod tests {
         for kind in KINDS {
             assert!(!kind.schemes.is_empty());
             for scheme in kind.schemes {
-                let target = Target::parse(&format!("{scheme}://127.0.0.1:9")).expect(scheme);
+                // Who listens there is one thing, and what it is asked for another.
+                let path = if *scheme == "dns" { "/x" } else { "" };
+                let target = Target::parse(&format!("{scheme}://127.0.0.1:9{path}")).expect(scheme);
                 let probe = Probe::new(&target, &ProbeOptions::default()).expect(scheme);
                 assert_eq!(probe.kind(), kind.name);
-                assert_eq!(format!("{probe:?}"), format!("Probe({} {scheme}://127.0.0.1:9)", kind.name));
+                assert_eq!(format!("{probe:?}"), format!("Probe({} {scheme}://127.0.0.1:9{path})", kind.name));
             }
         }
     }
@@ -169,13 +184,21 @@ pub(super) mod tests {
             path: Some("/".to_owned()),
             status: vec![200..=200],
             body: Some("ok".to_owned()),
+            body_matches: Some("ok".to_owned()),
+            json_pointer: Some("/status".to_owned()),
+            json_value: Some("ok".to_owned()),
+            send: Some("PING".to_owned()),
+            expect: Some("PONG".to_owned()),
+            message_type: Some("status".to_owned()),
+            warn_days: Some(21),
+            critical_days: Some(7),
             host: Some("h".to_owned()),
             cacert: Some("ca.pem".into()),
             insecure: true,
             password: Some(Secret::parse("x").expect("one word")),
         };
         let all: Vec<&str> = all.given().collect();
-        assert_eq!(all.len(), 8);
+        assert_eq!(all.len(), 16);
         for kind in KINDS {
             assert!(kind.options.iter().all(|option| all.contains(option)), "{}", kind.name);
         }
@@ -189,10 +212,11 @@ pub(super) mod tests {
         let none = ProbeOptions::default();
         assert_eq!(
             refused("nope://x:1", &none),
-            "no check for the scheme `nope`; there is `http`, `https`, `tcp`, `redis`, `rediss`, `postgres` and `postgresql`"
+            "no check for the scheme `nope`; there is `http`, `https`, `tcp`, `tls`, `ws`, `wss`, `redis`, `rediss`, `postgres`, `postgresql`, `mysql` and `dns`"
         );
         let path = ProbeOptions { path: Some("/x".to_owned()), ..none.clone() };
-        assert_eq!(refused("tcp://x:1", &path), "a check of kind `tcp` has no `path`; it takes no options");
+        assert_eq!(refused("tcp://x:1", &path), "a check of kind `tcp` has no `path`; it takes `send` and `expect`");
+        assert_eq!(refused("mysql://x", &path), "a check of kind `mysql` has no `path`; it takes no options");
         let status = ProbeOptions { status: vec![200..=200], ..none.clone() };
         assert_eq!(
             refused("redis://x", &status),

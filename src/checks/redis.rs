@@ -9,6 +9,7 @@ use rustls::ClientConfig;
 use super::ProbeOptions;
 use super::connection::{bounded, dialled};
 use super::options::name;
+use super::outcome::Outcome;
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words, without};
 use crate::net::{Fault, Target};
 use crate::secret::Secret;
@@ -63,7 +64,8 @@ impl Ask for Redis {
             let (connection, driver) = opened.map_err(|error| in_words(&error, None))?;
             // The driver ends when the connection is dropped, and the talk when the driver finds the other side gone.
             let ((), answer) = tokio::join!(driver, self.talk(connection));
-            answer.map_err(|error| in_words(&error, self.password.as_ref()))
+            answer.map_err(|error| in_words(&error, self.password.as_ref()))?;
+            Ok(Outcome::Good)
         })
     }
 }

@@ -5,11 +5,17 @@
 //!   contrary and the row starts anew.
 //! - A target that passes is degraded while the median of its last passes is above the threshold, and healthy again once
 //!   that is below four fifths of it. What it took before it was unhealthy no longer counts.
+//! - A target that says itself that it is not well is degraded at once, with its reason, and well at the next answer
+//!   without one. For `rise` and `fall` such an answer is a pass.
+//! - A check that could not find out makes its target unknown at once, and the next that does decides at once.
+//! - A target that flips too often is held at degraded: see [`Flaps`]. What the row of results says goes on underneath.
 //! - While results contradict the state a change is being confirmed: the checks follow each other faster.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::flaps::Flaps;
+use super::outcome::{Found, Outcome};
 use super::{CheckSpec, CheckState, Timing};
 use crate::net::fault::in_words;
 use crate::protocol::{Health, Timestamp};
@@ -32,10 +38,25 @@ pub(super) struct Flip {
 pub(super) struct Machine {
     timing: Timing,
     state: CheckState,
+    /// What the row of results says. `state.status` is that, unless the target is flapping.
+    verdict: Health,
+    /// Why, as in `state.error`, before flapping is told of.
+    why: Option<String>,
     /// Results in a row that contradict the status.
     against: u32,
     /// What the last passes took, oldest first.
     latencies: VecDeque<Duration>,
+    /// Whether they were too slow, the last time they were asked.
+    slow: bool,
+    flaps: Flaps,
+}
+
+/// When a check ended: on the wall, and on a clock that only goes forward.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) at: Timestamp,
+    /// Since the monitor was made.
+    pub(super) clock: Duration,
 }
 
 impl Machine {
@@ -54,8 +75,12 @@ impl Machine {
                 failed: 0,
                 spent: Duration::ZERO,
             },
+            verdict: Health::Unknown,
+            why: None,
             against: 0,
             latencies: VecDeque::with_capacity(LATENCIES),
+            slow: false,
+            flaps: Flaps::default(),
         }
     }
 
@@ -63,33 +88,56 @@ impl Machine {
         &self.state
     }
 
-    /// Takes the result of a check that took `took` and ended `at`.
-    pub(super) fn fold(&mut self, result: Result<(), String>, took: Duration, at: Timestamp) -> Option<Flip> {
-        let from = self.state.status;
-        self.count(&result, took);
-        let to = match (result.is_ok(), from) {
-            (true, Health::Unhealthy) if !self.contradicted(self.timing.rise) => from,
-            (false, Health::Healthy | Health::Degraded) if !self.contradicted(self.timing.fall) => from,
-            (true, _) => self.speed(),
-            (false, _) => Health::Unhealthy,
+    /// Takes the result of a check that took `took` and ended at that moment.
+    pub(super) fn fold(&mut self, found: Found, took: Duration, moment: Moment) -> Option<Flip> {
+        let before = self.verdict;
+        self.count(&found, took);
+        let verdict = match (&found, before) {
+            (Ok(Outcome::Unknown(_)), _) => Health::Unknown,
+            (Ok(_), Health::Unhealthy) if !self.contradicted(self.timing.rise) => before,
+            (Err(_), Health::Healthy | Health::Degraded) if !self.contradicted(self.timing.fall) => before,
+            (Ok(Outcome::Degraded(_)), _) => Health::Degraded,
+            (Ok(Outcome::Good), _) => self.speed(),
+            (Err(_), _) => Health::Unhealthy,
         };
-        self.state.status = to;
-        self.state.confirming = result.is_ok() != to.passes();
+        self.verdict = verdict;
+        self.state.confirming = match &found {
+            Ok(Outcome::Unknown(_)) => false,
+            Ok(_) => !verdict.passes(),
+            Err(_) => verdict.passes(),
+        };
         if !self.state.confirming {
             self.against = 0;
-            self.state.last_check = Some(at);
+            self.state.last_check = Some(moment.at);
         }
-        match result {
-            Err(why) => self.state.error = Some(why),
-            Ok(()) if to == Health::Degraded => self.state.error = self.slowness(),
-            Ok(()) if to == Health::Healthy => self.state.error = None,
+        self.why = match found {
+            Err(why) | Ok(Outcome::Unknown(why)) => Some(why),
             // What made it unhealthy still stands.
-            Ok(()) => {}
+            Ok(_) if verdict == Health::Unhealthy => self.why.take(),
+            Ok(Outcome::Degraded(why)) => Some(why),
+            Ok(Outcome::Good) => self.slowness().filter(|_| verdict == Health::Degraded),
+        };
+        let measured = [before, verdict].iter().all(|verdict| *verdict != Health::Unknown);
+        if measured && before.passes() != verdict.passes() {
+            self.flaps.note(moment.clock);
         }
+        self.show(moment)
+    }
+
+    /// Puts into the state what is to be told: the verdict, or that the target is flapping.
+    fn show(&mut self, moment: Moment) -> Option<Flip> {
+        let from = self.state.status;
+        let held = self.flaps.flapping(moment.clock) && self.verdict != Health::Unknown;
+        (self.state.status, self.state.error) = match (held, &self.why) {
+            (false, why) => (self.verdict, why.clone()),
+            (true, None) => (Health::Degraded, Some(format!("{}; now {}", Flaps::words(), self.verdict))),
+            (true, Some(why)) => (Health::Degraded, Some(format!("{}; now {}: {why}", Flaps::words(), self.verdict))),
+        };
+        let to = self.state.status;
         if to == from {
             return None;
         }
-        self.state.last_change = Some(at);
+        self.state.last_change = Some(moment.at);
         Some(Flip { from, to })
     }
 
@@ -104,10 +152,10 @@ impl Machine {
         self.against >= enough
     }
 
-    fn count(&mut self, result: &Result<(), String>, took: Duration) {
+    fn count(&mut self, found: &Found, took: Duration) {
         self.state.latency = Some(took);
         self.state.spent += took;
-        if result.is_ok() {
+        if matches!(found, Ok(Outcome::Good | Outcome::Degraded(_))) {
             self.state.passed += 1;
             if self.latencies.len() == LATENCIES {
                 self.latencies.pop_front();
@@ -115,25 +163,25 @@ impl Machine {
             self.latencies.push_back(took);
         } else {
             self.state.failed += 1;
-            if !self.state.status.passes() {
+            if !self.verdict.passes() {
                 self.latencies.clear();
+                self.slow = false;
             }
         }
     }
 
-    /// Healthy or degraded, by the last passes.
-    fn speed(&self) -> Health {
-        let (Some(threshold), Some(median)) = (self.timing.degraded_above, median(&self.latencies)) else {
-            return Health::Healthy;
+    /// Healthy or degraded, by what the last passes took.
+    fn speed(&mut self) -> Health {
+        let slow = match (self.timing.degraded_above, median(&self.latencies)) {
+            (Some(threshold), Some(median)) if self.slow => median >= threshold.mul_f64(BACK_BELOW),
+            (Some(threshold), Some(median)) => median > threshold,
+            _ => false,
         };
-        let slow = match self.state.status {
-            Health::Degraded => median >= threshold.mul_f64(BACK_BELOW),
-            _ => median > threshold,
-        };
+        self.slow = slow;
         if slow { Health::Degraded } else { Health::Healthy }
     }
 
-    /// Why it is degraded.
+    /// Why it is degraded, if it is by what its passes took.
     fn slowness(&self) -> Option<String> {
         let (median, threshold) = (median(&self.latencies)?, self.timing.degraded_above?);
         let (median, threshold) = (in_words(median), in_words(threshold));
@@ -159,24 +207,29 @@ mod tests {
 
     use super::*;
     use crate::checks::probe::tests::scripted;
+    use crate::limits::{FLAP_QUIET, FLIPS_MAX};
 
     fn machine(timing: Timing) -> Machine {
-        Machine::new(&CheckSpec { name: "x".to_owned(), probe: scripted(|| Ok(())), timing })
+        Machine::new(&CheckSpec { name: "x".to_owned(), probe: scripted(|| Ok(Outcome::Good)), timing })
     }
 
     fn second(second: i64) -> Timestamp {
         Timestamp::from(jiff::Timestamp::from_second(second).expect("in range"))
     }
 
+    fn moment(at: i64) -> Moment {
+        Moment { at: second(at), clock: Duration::from_secs(u64::try_from(at).expect("not negative")) }
+    }
+
     const FAST: Duration = Duration::from_millis(10);
 
     fn pass(machine: &mut Machine, at: i64) -> Health {
-        machine.fold(Ok(()), FAST, second(at));
+        machine.fold(Ok(Outcome::Good), FAST, moment(at));
         machine.state().status
     }
 
     fn fail(machine: &mut Machine, at: i64) -> Health {
-        machine.fold(Err("connection refused".to_owned()), FAST, second(at));
+        machine.fold(Err("connection refused".to_owned()), FAST, moment(at));
         machine.state().status
     }
 
@@ -184,7 +237,7 @@ mod tests {
     fn the_first_result_decides_at_once() {
         let mut good = machine(Timing::default());
         assert_eq!(good.state().status, Health::Unknown);
-        let flip = good.fold(Ok(()), FAST, second(1));
+        let flip = good.fold(Ok(Outcome::Good), FAST, moment(1));
         assert_eq!(flip, Some(Flip { from: Health::Unknown, to: Health::Healthy }));
         let mut bad = machine(Timing::default());
         assert_eq!(fail(&mut bad, 1), Health::Unhealthy);
@@ -231,16 +284,16 @@ mod tests {
         let threshold = Duration::from_millis(100);
         let timing = Timing { degraded_above: Some(threshold), ..Timing::default() };
         let mut first_slow = machine(timing.clone());
-        first_slow.fold(Ok(()), threshold + Duration::from_nanos(1), second(0));
+        first_slow.fold(Ok(Outcome::Good), threshold + Duration::from_nanos(1), moment(0));
         assert_eq!(first_slow.state().status, Health::Degraded, "like any first result it decides at once");
         assert!(!first_slow.state().confirming);
         let mut at_threshold = machine(timing.clone());
-        at_threshold.fold(Ok(()), threshold, second(0));
+        at_threshold.fold(Ok(Outcome::Good), threshold, moment(0));
         assert_eq!(at_threshold.state().status, Health::Healthy);
 
         let mut m = machine(timing);
         let mut took = |millis: u64| {
-            m.fold(Ok(()), Duration::from_millis(millis), second(0));
+            m.fold(Ok(Outcome::Good), Duration::from_millis(millis), moment(0));
             (m.state().status, m.state().error.clone())
         };
         for millis in [10, 10, 10, 10, 10, 500, 500] {
@@ -258,13 +311,91 @@ mod tests {
     fn a_degraded_target_falls_like_a_healthy_one_and_comes_back_by_what_it_takes_then() {
         let timing = Timing { degraded_above: Some(FAST), ..Timing::default() };
         let mut m = machine(timing);
-        m.fold(Ok(()), FAST * 9, second(0));
+        m.fold(Ok(Outcome::Good), FAST * 9, moment(0));
         assert_eq!(fail(&mut m, 1), Health::Degraded);
         assert_eq!(fail(&mut m, 2), Health::Degraded);
         assert_eq!(fail(&mut m, 3), Health::Unhealthy);
         assert_eq!(fail(&mut m, 4), Health::Unhealthy);
         pass(&mut m, 5);
         assert_eq!(pass(&mut m, 6), Health::Healthy);
+    }
+
+    fn say(machine: &mut Machine, found: Found, at: i64) -> (Health, Option<String>) {
+        machine.fold(found, FAST, moment(at));
+        (machine.state().status, machine.state().error.clone())
+    }
+
+    fn warn(machine: &mut Machine, at: i64) -> (Health, Option<String>) {
+        say(machine, Ok(Outcome::Degraded("disk 91 %".to_owned())), at)
+    }
+
+    #[test]
+    fn an_answer_that_says_degraded_is_believed_at_once_and_counts_as_a_pass() {
+        let warned = (Health::Degraded, Some("disk 91 %".to_owned()));
+        let mut m = machine(Timing::default());
+        assert_eq!(warn(&mut m, 0), warned, "like any first result it decides");
+        assert_eq!(pass(&mut m, 1), Health::Healthy);
+        assert_eq!(m.state().error, None);
+        assert_eq!(warn(&mut m, 2), warned);
+        assert!(!m.state().confirming);
+        for at in 3..=4 {
+            assert_eq!(fail(&mut m, at), Health::Degraded);
+        }
+        assert_eq!(warn(&mut m, 5), warned, "the row of failures is broken");
+        for (at, status) in [(6, Health::Degraded), (7, Health::Degraded), (8, Health::Unhealthy)] {
+            assert_eq!(fail(&mut m, at), status);
+        }
+        let down = (Health::Unhealthy, Some("connection refused".to_owned()));
+        assert_eq!(warn(&mut m, 9), down, "what made it unhealthy still stands");
+        assert_eq!(warn(&mut m, 10), warned);
+        assert_eq!((m.state().passed, m.state().failed), (6, 6 - 1));
+    }
+
+    #[test]
+    fn a_report_that_ends_does_not_leave_its_author_slow() {
+        let timing = Timing { degraded_above: Some(FAST), ..Timing::default() };
+        let mut m = machine(timing);
+        warn(&mut m, 0);
+        assert_eq!(pass(&mut m, 1), Health::Healthy, "at the threshold, which four fifths of it would be held against");
+    }
+
+    #[test]
+    fn a_check_that_cannot_tell_makes_its_target_unknown_and_the_next_that_can_decides() {
+        let lost = |m: &mut Machine, at| say(m, Ok(Outcome::Unknown("no plugin".to_owned())), at);
+        let mut m = machine(Timing::default());
+        let unknown = (Health::Unknown, Some("no plugin".to_owned()));
+        assert_eq!(lost(&mut m, 0), unknown);
+        pass(&mut m, 1);
+        assert_eq!(lost(&mut m, 2), unknown);
+        assert_eq!((m.state().last_check, m.state().confirming), (Some(second(2)), false));
+        assert_eq!(fail(&mut m, 3), Health::Unhealthy);
+        lost(&mut m, 4);
+        assert_eq!(pass(&mut m, 5), Health::Healthy);
+        assert_eq!((m.state().passed, m.state().failed), (2, 4));
+    }
+
+    #[test]
+    fn a_flapping_target_is_held_at_degraded_until_it_is_quiet() {
+        let mut m = machine(Timing { rise: 1, fall: 1, ..Timing::default() });
+        pass(&mut m, 0);
+        let flips = i64::try_from(FLIPS_MAX).expect("few");
+        for at in 1..=flips {
+            let status = if at % 2 == 1 { fail(&mut m, at) } else { pass(&mut m, at) };
+            assert_ne!(status, Health::Degraded, "flip {at}");
+        }
+        let down = flips % 2 == 1;
+        let status = if down { pass(&mut m, flips + 1) } else { fail(&mut m, flips + 1) };
+        assert_eq!(status, Health::Degraded);
+        assert_eq!(m.state().error.as_deref(), Some("flapping: more than 5 changes within 300 s; now healthy"));
+        let last = flips + 2;
+        assert_eq!(fail(&mut m, last), Health::Degraded);
+        let words = "flapping: more than 5 changes within 300 s; now unhealthy: connection refused";
+        assert_eq!(m.state().error.as_deref(), Some(words));
+        let quiet = last + i64::try_from(FLAP_QUIET.as_secs()).expect("small");
+        assert_eq!(fail(&mut m, quiet - 1), Health::Degraded);
+        assert_eq!(m.state().last_check, Some(second(quiet - 1)), "it is checked all the same");
+        assert_eq!(fail(&mut m, quiet), Health::Unhealthy, "down for good, and told so");
+        assert_eq!(m.state().last_change, Some(second(quiet)));
     }
 
     proptest! {
@@ -275,12 +406,13 @@ mod tests {
         ) {
             let mut m = machine(Timing { rise, fall, ..Timing::default() });
             let (mut row, mut last) = (0, None);
-            for (at, &good) in (0..).zip(&results) {
+            // Minutes apart: nothing flaps.
+            for (at, &good) in (0..).step_by(100).zip(&results) {
                 row = if last == Some(good) { row + 1 } else { 1 };
                 last = Some(good);
                 let before = m.state().clone();
-                let result = if good { Ok(()) } else { Err("no".to_owned()) };
-                let flip = m.fold(result, FAST, second(at));
+                let result = if good { Ok(Outcome::Good) } else { Err("no".to_owned()) };
+                let flip = m.fold(result, FAST, moment(at));
                 let now = m.state();
                 let enough = if before.status == Health::Unknown { 1 } else if good { rise } else { fall };
                 let verdict = if good { Health::Healthy } else { Health::Unhealthy };
@@ -289,7 +421,7 @@ mod tests {
                 prop_assert_eq!(now.confirming, now.status != verdict);
                 prop_assert_eq!(now.last_check, if now.confirming { before.last_check } else { Some(second(at)) });
                 prop_assert_eq!(now.last_change, if flip.is_some() { Some(second(at)) } else { before.last_change });
-                prop_assert_eq!(now.passed + now.failed, u64::try_from(at + 1).expect("small"));
+                prop_assert_eq!(now.passed + now.failed, u64::try_from(at / 100 + 1).expect("small"));
                 prop_assert!(now.error.is_some() || (now.status == Health::Healthy && !now.confirming));
                 let fast = m.interval() == Duration::from_secs(1);
                 prop_assert_eq!(fast, m.state().confirming);
@@ -303,7 +435,7 @@ mod tests {
             let mut m = machine(Timing { degraded_above: Some(threshold), ..Timing::default() });
             for (at, _) in millis.iter().enumerate() {
                 let before = m.state().status;
-                m.fold(Ok(()), Duration::from_millis(millis[at]), second(0));
+                m.fold(Ok(Outcome::Good), Duration::from_millis(millis[at]), moment(0));
                 let mut last: Vec<u64> = millis[at.saturating_sub(4)..=at].to_vec();
                 last.sort_unstable();
                 let twice = last[(last.len() - 1) / 2] + last[last.len() / 2];

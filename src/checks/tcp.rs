@@ -1,38 +1,61 @@
-//! The `tcp` check: somebody accepts the connection.
+//! The `tcp` check: somebody accepts the connection and, where asked for, says what is expected.
 
 use std::sync::Arc;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use super::ProbeOptions;
-use super::connection::dialled;
-use super::probe::{Ask, Asking, Kind, Prepared};
-use crate::net::Target;
+use super::connection::{bounded, dialled, nothing_beyond_the_address};
+use super::options::name;
+use super::outcome::{Found, Outcome};
+use super::probe::{Ask, Asking, Kind, Prepared, peer_words};
+use crate::limits::CHECK_READ_BYTES;
+use crate::net::{Fault, Target};
 
 /// The row of this kind.
-pub(super) const KIND: Kind = Kind { name: "tcp", schemes: &["tcp"], options: &[], new };
+pub(super) const KIND: Kind = Kind { name: "tcp", schemes: &["tcp"], options: &[name::SEND, name::EXPECT], new };
 
-struct Tcp(Target);
+struct Tcp {
+    target: Target,
+    send: Option<String>,
+    expect: Option<String>,
+}
 
-fn new(target: &Target, _options: &ProbeOptions) -> Prepared {
-    let beyond = [
-        ("user", target.user().is_some()),
-        ("password", target.password().is_some()),
-        ("path", !matches!(target.path(), "" | "/")),
-        ("query", target.query().is_some()),
-    ];
-    match beyond.iter().find(|(_, given)| *given) {
-        Some((what, _)) => Err(format!("a check of kind `tcp` has no {what}; write `tcp://{}`", target.address())),
-        None => Ok(Arc::new(Tcp(target.clone()))),
-    }
+fn new(target: &Target, options: &ProbeOptions) -> Prepared {
+    nothing_beyond_the_address("tcp", target)?;
+    Ok(Arc::new(Tcp { target: target.clone(), send: options.send.clone(), expect: options.expect.clone() }))
 }
 
 impl Ask for Tcp {
     fn ask(&self) -> Asking<'_> {
-        Box::pin(async {
-            match dialled(&self.0, None).await {
-                Ok(_) => Ok(()),
-                Err(fault) => Err(fault.to_string()),
+        Box::pin(async { self.talk().await.map_err(|fault| fault.to_string())? })
+    }
+}
+
+impl Tcp {
+    async fn talk(&self) -> Result<Found, Fault> {
+        let mut stream = bounded(dialled(&self.target, None).await?);
+        if let Some(send) = &self.send {
+            stream.write_all(send.as_bytes()).await?;
+        }
+        let Some(expect) = &self.expect else { return Ok(Ok(Outcome::Good)) };
+        let (mut said, mut piece) = (Vec::new(), [0; CHECK_READ_BYTES]);
+        loop {
+            // What was searched before needs no second look, except for where the two pieces meet.
+            let searched = said.len().saturating_sub(expect.len().saturating_sub(1));
+            let length = stream.read(&mut piece).await?;
+            said.extend_from_slice(&piece[..length]);
+            if said[searched..].windows(expect.len()).any(|window| window == expect.as_bytes()) {
+                return Ok(Ok(Outcome::Good));
             }
-        })
+            if length == 0 {
+                let words = String::from_utf8_lossy(&said);
+                return Ok(Err(match peer_words(&words) {
+                    nothing if nothing.is_empty() => format!("closed without saying `{}`", peer_words(expect)),
+                    words => format!("said `{words}`, expected `{}`", peer_words(expect)),
+                }));
+            }
+        }
     }
 }
 

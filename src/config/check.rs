@@ -9,7 +9,7 @@ use super::report::Report;
 use super::section::{Item, Raw, Section, closest, listed};
 use crate::checks::{KINDS, ProbeOptions, Timing};
 use crate::duration;
-use crate::limits::{CHECK_COUNT_MAX, CHECK_INTERVAL_MIN};
+use crate::limits::{CERTIFICATE_DAYS_MAX, CHECK_COUNT_MAX, CHECK_INTERVAL_MIN};
 use crate::net::Target;
 
 /// How to check, without what.
@@ -34,6 +34,14 @@ fn options<'t>(section: &mut Section<'t>, report: &mut Report<'t>) -> ProbeOptio
     let path = section.read(report, "path", text);
     let status = section.read(report, "status", |raw| raw.list()?.map(statuses).collect());
     let body = section.read(report, "body", text);
+    let body_matches = section.read(report, "body_matches", text);
+    let json_pointer = section.read(report, "json_pointer", text);
+    let json_value = section.read(report, "json_value", |raw| raw.scalar());
+    let send = section.read(report, "send", text);
+    let expect = section.read(report, "expect", text);
+    let message_type = section.read(report, "message_type", text);
+    let warn_days = section.read(report, "warn_days", |raw| raw.number(0, CERTIFICATE_DAYS_MAX));
+    let critical_days = section.read(report, "critical_days", |raw| raw.number(0, CERTIFICATE_DAYS_MAX));
     let host = section.read(report, "host", text);
     let cacert = section.read(report, "cacert", |raw| raw.text().map(PathBuf::from));
     let insecure = section.read(report, "insecure", |raw| raw.flag());
@@ -43,6 +51,14 @@ fn options<'t>(section: &mut Section<'t>, report: &mut Report<'t>) -> ProbeOptio
         path: path.map(|item| item.value),
         status: status.map(|item| item.value).unwrap_or_default(),
         body: body.map(|item| item.value),
+        body_matches: body_matches.map(|item| item.value),
+        json_pointer: json_pointer.map(|item| item.value),
+        json_value: json_value.map(|item| item.value),
+        send: send.map(|item| item.value),
+        expect: expect.map(|item| item.value),
+        message_type: message_type.map(|item| item.value),
+        warn_days: warn_days.map(|item| item.value),
+        critical_days: critical_days.map(|item| item.value),
         host: host.map(|item| item.value),
         cacert: cacert.map(|item| report.resolve(item.place, &item.value)),
         insecure: insecure.is_some_and(|item| item.value),
@@ -58,6 +74,27 @@ fn statuses(raw: Raw<'_>) -> Result<RangeInclusive<u16>, String> {
     match (status(first), status(last)) {
         (Some(first), Some(last)) if first <= last => Ok(first..=last),
         _ => Err(format!("`{written}` is not a status; write for example `200` or `\"200-299\"`, within 100 to 599")),
+    }
+}
+
+/// The kind of check that is meant where only options are given.
+pub(super) fn kind_of(options: &ProbeOptions) -> &'static str {
+    let speaks_http = options.path.is_some()
+        || options.method.is_some()
+        || options.body.is_some()
+        || options.body_matches.is_some()
+        || options.json_pointer.is_some()
+        || options.json_value.is_some()
+        || options.host.is_some()
+        || !options.status.is_empty();
+    if options.message_type.is_some() {
+        "ws"
+    } else if speaks_http {
+        "http"
+    } else if options.warn_days.is_some() || options.critical_days.is_some() {
+        "tls"
+    } else {
+        "tcp"
     }
 }
 

@@ -6,6 +6,10 @@ use super::section::Section;
 use super::server::name;
 use super::{Dependency, Overrides};
 use crate::checks::{CheckSpec, Probe};
+use crate::net::Target;
+
+/// A check that runs a program asks no target.
+const TWO_WAYS: &str = "a check has a `url` or a `command`, not both; leave one out";
 
 const CHECK_FLAG: &str = "`--check`";
 
@@ -46,12 +50,22 @@ pub(super) fn read<'t>(root: &mut Section<'t>, overrides: &Overrides, report: &m
 
 fn dependency<'t>(mut section: Section<'t>, report: &mut Report<'t>) -> Option<Dependency> {
     let called = section.require(report, "name", "name = \"database\"", |raw| name(raw.text()?));
-    let target = section.require(report, "url", "url = \"postgres://127.0.0.1\"", |raw| target(raw.text()?));
+    let command = section.read(report, "command", |raw| {
+        raw.list()?.map(|word| word.text().map(str::to_owned)).collect::<Result<Vec<String>, String>>()
+    });
+    let target = match command {
+        Some(_) => section.read(report, "url", |_| Err::<Target, _>(TWO_WAYS.to_owned())),
+        None => section.require(report, "url", "url = \"postgres://127.0.0.1\"", |raw| target(raw.text()?)),
+    };
     let critical = section.read(report, "critical", |raw| raw.flag());
     let draft = CheckDraft::read(&mut section, report);
     section.finish(report);
     let blame = |why: &str| section.place_named_in(why).unwrap_or(section.place());
-    let probe = Probe::new(&target?.value, &draft.options).inspect_err(|why| report.problem(blame(why), why)).ok()?;
+    let probe = match command {
+        Some(argv) => Probe::command(&argv.value, &draft.options),
+        None => Probe::new(&target?.value, &draft.options),
+    };
+    let probe = probe.inspect_err(|why| report.problem(blame(why), why)).ok()?;
     Some(Dependency {
         critical: critical.is_none_or(|item| item.value),
         check: CheckSpec { name: called?.value, probe, timing: draft.timing },

@@ -36,6 +36,9 @@ path = "/healthz"
 method = "GET"
 status = ["200-299", 304]
 body = "ok"                             # has to stand in the answer
+body_matches = "^\\{.*ready"             # a regular expression that it matches
+json_pointer = "/status"                # a place in it (RFC 6901), and what has to stand there;
+json_value = "ok"                       # without: anything but `null` and `false`
 host = "app.example.com"
 interval = "5s"
 fast_interval = "1s"                    # while a change is being confirmed
@@ -50,6 +53,27 @@ url = "postgres://app@127.0.0.1/app"
 # password_file = "/etc/veloflux/pg"
 critical = true
 interval = "15s"
+
+[[check]]
+name = "certificate"
+url = "tls://shop.example.com:443"      # the chain, the host name, and the days left
+warn_days = 21                          # fewer are degraded,
+critical_days = 7                       # fewer than these unhealthy
+
+[[check]]
+name = "mail"
+url = "tcp://127.0.0.1:25"
+send = "NOOP\r\n"                       # once the connection stands
+expect = "220 "                         # has to stand in what comes
+
+[[check]]
+name = "feed"
+url = "wss://127.0.0.1:8443/feed"       # a handshake,
+message_type = "status"                 # and a first message of this `type`
+
+[[check]]
+name = "disk"
+command = ["/usr/lib/nagios/plugins/check_disk", "-w", "10%"]  # exit code 0, 1, 2, 3: healthy, degraded, unhealthy, unknown
 
 [[check]]
 name = "external_apis"

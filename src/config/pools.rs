@@ -1,6 +1,6 @@
 //! `[[pool]]`: the pools and their backends, from the file and from `--backend`.
 
-use super::check::{CheckDraft, kind, target};
+use super::check::{CheckDraft, kind, kind_of, target};
 use super::report::{Place, Report};
 use super::section::{Item, Raw, Section};
 use super::server::name;
@@ -68,20 +68,13 @@ impl<'t> PoolDraft<'t> {
         check_section.finish(report);
         section.finish(report);
 
-        let options = &check.options;
-        let speaks_http = options.path.is_some()
-            || options.method.is_some()
-            || options.body.is_some()
-            || options.host.is_some()
-            || !options.status.is_empty();
-        let by_options = if speaks_http { "http" } else { "tcp" };
         let mut pool = PoolDraft {
             name: called.map(|item| item.value)?,
             min_healthy,
             critical: critical.is_none_or(|item| item.value),
             backends: Vec::new(),
             incomplete: listed.is_none(),
-            scheme: kind.map_or(by_options.to_owned(), |item| item.value),
+            scheme: kind.map_or(kind_of(&check.options).to_owned(), |item| item.value),
             check,
             check_section: Some(check_section),
             place,

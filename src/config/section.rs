@@ -172,6 +172,17 @@ impl<'t> Raw<'t> {
         }
     }
 
+    /// Text, a number or a boolean, as it is written, without quotes.
+    pub(super) fn scalar(self) -> Result<String, String> {
+        match self.value.get_ref() {
+            DeValue::String(text) => Ok(text.as_ref().to_owned()),
+            DeValue::Integer(number) => Ok(number.as_str().to_owned()),
+            DeValue::Float(number) => Ok(number.as_str().to_owned()),
+            DeValue::Boolean(value) => Ok(value.to_string()),
+            _ => Err(self.expected("text, a number or a boolean")),
+        }
+    }
+
     pub(super) fn flag(self) -> Result<bool, String> {
         match self.value.get_ref() {
             DeValue::Boolean(value) => Ok(*value),

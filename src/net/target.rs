@@ -16,6 +16,8 @@ const DEFAULT_PORTS: &[(&str, u16)] = &[
     ("rediss", 6379),
     ("postgres", 5432),
     ("postgresql", 5432),
+    ("mysql", 3306),
+    ("dns", 53),
 ];
 
 /// Where something listens and how it is spoken to, with the credentials for it kept apart.

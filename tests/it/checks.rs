@@ -3,11 +3,16 @@
 //! A program that is missing fails its test: a check that was never tried against the real thing proves nothing.
 
 mod certificate;
+mod command;
+mod dns;
 mod http;
+mod mysql;
 mod postgres;
 mod program;
 mod redis;
 mod tcp;
+mod tls;
+mod websocket;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +55,13 @@ async fn checked(url: &str, options: &ProbeOptions) -> CheckState {
 async fn passes(url: &str, options: &ProbeOptions) {
     let state = checked(url, options).await;
     assert_eq!((state.status, state.error), (Health::Healthy, None), "{url}");
+}
+
+/// Checks once and gives the words for what is not as it should be.
+async fn degraded(url: &str, options: &ProbeOptions) -> String {
+    let state = checked(url, options).await;
+    assert_eq!(state.status, Health::Degraded, "{url}: {:?}", state.error);
+    state.error.expect("a degraded target has a reason")
 }
 
 /// Checks once and gives the words for what failed.

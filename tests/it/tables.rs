@@ -93,7 +93,9 @@ fn every_check_kind_has_schemes_of_its_own_and_a_check_that_runs() {
         .iter()
         .flat_map(|kind| kind.schemes.iter().map(move |scheme| (kind, scheme)))
         .map(|(_, scheme)| {
-            format!("[[check]]\nname = \"{scheme}\"\nurl = \"{scheme}://127.0.0.1:1\"\ncritical = false\n")
+            // A DNS server is asked for a name.
+            let path = if *scheme == "dns" { "/localhost" } else { "" };
+            format!("[[check]]\nname = \"{scheme}\"\nurl = \"{scheme}://127.0.0.1:1{path}\"\ncritical = false\n")
         })
         .collect();
     let server = TestServer::builder().config(&config).start();

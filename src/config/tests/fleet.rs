@@ -46,7 +46,7 @@ fn checks_refuse_what_they_cannot_do() {
     let pool = "[[pool]]\nname = \"a\"\nbackends = [\"h:1\"]\n[pool.check]\n";
     for (line, expected) in [
         ("kind = \"htp\"", "5: `kind` in [pool.check]: there is no check of the kind `htp`; did you mean `http`?"),
-        ("kind = \"tcp\"\npath = \"/x\"", "6: a check of kind `tcp` has no `path`; it takes no options"),
+        ("kind = \"tcp\"\npath = \"/x\"", "6: a check of kind `tcp` has no `path`; it takes `send` and `expect`"),
         ("rise = 0", "5: `rise` in [pool.check]: `0` is out of range; write a whole number from 1 to 100"),
         ("fall = 101", "5: `fall` in [pool.check]: `101` is out of range; write a whole number from 1 to 100"),
         ("interval = \"99ms\"", "5: `interval` in [pool.check]: too short; write at least `100ms`"),
@@ -60,6 +60,18 @@ fn checks_refuse_what_they_cannot_do() {
         ),
         ("status = [99]", "5: `status` in [pool.check]: `99` is out of range; write a whole number from 100 to 599"),
         ("body = \"\"", "5: `body` in [pool.check]: is empty; leave it out or write what is meant"),
+        ("body_matches = \"(\"", "5: `body_matches` is not a regular expression: unclosed group"),
+        ("json_value = true", "5: `json_value` stands alone; say with `json_pointer` where to look"),
+        ("json_pointer = \"x\"", "5: the `json_pointer` `x` does not begin with `/`; write for example `/status`"),
+        ("json_value = [1]", "5: `json_value` in [pool.check]: `[1]` is a list, expected text, a number or a boolean"),
+        (
+            "warn_days = 826",
+            "5: `warn_days` in [pool.check]: `826` is out of range; write a whole number from 0 to 825",
+        ),
+        (
+            "warn_days = 3\ncritical_days = 4",
+            "6: `warn_days = 3` is less than the `critical_days` of 4; nothing would warn",
+        ),
         (
             "password_file = \"/missing\"",
             "5: `/missing` cannot be read: no such file or directory; write the secret there, on one line",
@@ -82,6 +94,33 @@ fn checks_refuse_what_they_cannot_do() {
 }
 
 #[test]
+fn a_program_comes_from_the_file_only_and_takes_the_place_of_a_url() {
+    let settings =
+        good("[[check]]\nname = \"disk\"\ncommand = [\"/usr/lib/nagios/plugins/check_disk\", \"-w\", \"10%\"]");
+    assert_eq!(settings.dependencies[0].check.probe.kind(), "command");
+    let start = "[[check]]\nname = \"disk\"\n";
+    for (lines, expected) in [
+        (
+            "command = [\"x\"]\nurl = \"tcp://h:1\"",
+            "4: `url` in [[check]]: a check has a `url` or a `command`, not both; leave one out",
+        ),
+        (
+            "command = []",
+            "3: `command` is empty; write the program and its arguments, for example `[\"/usr/bin/true\"]`",
+        ),
+        ("command = [\"\"]", "3: `command` names no program"),
+        ("command = [\"x\"]\nbody = \"y\"", "4: a check that runs a program has no `body`; it takes no options"),
+        ("url = \"command://h/x\"", "3: `url` in [[check]]: there is no check of the kind `command`"),
+    ] {
+        let told = read(&format!("{start}{lines}")).expect_err(lines).to_string();
+        assert!(told.contains(&format!("line {expected}")), "{told}");
+    }
+    let text = "command = \"/usr/bin/true\"";
+    let told = read(&format!("{start}{text}")).expect_err(text).to_string();
+    assert!(told.contains("expected a list in brackets"), "{told}");
+}
+
+#[test]
 fn the_options_of_a_pool_decide_how_it_is_checked_and_a_short_interval_shortens_the_rest() {
     let kind = |check: &str, backend: &str| {
         let settings = good(&format!("[[pool]]\nname = \"a\"\nbackends = [\"{backend}\"]\n[pool.check]\n{check}"));
@@ -91,6 +130,11 @@ fn the_options_of_a_pool_decide_how_it_is_checked_and_a_short_interval_shortens_
     assert_eq!(kind("path = \"/\"", "h:1"), ("http", "h:1".to_owned()));
     assert_eq!(kind("kind = \"https\"", "h:1"), ("http", "h:1".to_owned()));
     assert_eq!(kind("kind = \"redis\"", "h:1"), ("redis", "h:1".to_owned()));
+    assert_eq!(kind("body_matches = \"ok\"", "h:1"), ("http", "h:1".to_owned()));
+    assert_eq!(kind("json_pointer = \"/depth\"\njson_value = 3", "h:1"), ("http", "h:1".to_owned()));
+    assert_eq!(kind("warn_days = 30", "h:1"), ("tls", "h:1".to_owned()));
+    assert_eq!(kind("message_type = \"status\"\npath = \"/feed\"", "h:1"), ("websocket", "h:1".to_owned()));
+    assert_eq!(kind("send = \"PING\\r\\n\"\nexpect = \"PONG\"", "h:1"), ("tcp", "h:1".to_owned()));
     assert_eq!(kind("", "http://[::1]:8080/healthz"), ("http", "[::1]:8080".to_owned()));
     let settings = good("[[check]]\nname = \"a\"\nurl = \"tcp://h:1\"\ninterval = \"500ms\"");
     let timing = &settings.dependencies[0].check.timing;

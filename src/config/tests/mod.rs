@@ -60,7 +60,9 @@ fn the_example_is_complete_and_good() {
     let timing = &pool.backends[1].check.timing;
     assert_eq!((timing.rise, timing.fall, timing.degraded_above), (2, 3, Some(Duration::from_millis(500))));
     let names: Vec<_> = settings.dependencies.iter().map(|d| (d.check.name.as_str(), d.critical)).collect();
-    assert_eq!(names, [("database", true), ("external_apis", false)]);
+    let names: Vec<_> = names.iter().map(|(name, critical)| format!("{name} {critical}")).collect();
+    let all = "database true, certificate true, mail true, feed true, disk true, external_apis false";
+    assert_eq!(names.join(", "), all);
     assert_eq!(settings.dependencies[0].check.timing.interval, Duration::from_secs(15));
     assert_eq!(settings.tariff.requests_per_unit, NonZeroU32::new(1000).expect("not zero"));
     assert_eq!(settings.tariff.time_zone.iana_name(), Some("America/Sao_Paulo"));
@@ -201,7 +203,7 @@ fn flags_are_refused_in_the_words_of_the_file() {
         ("web=h:1,wait=1", "`--backend`: unknown option `wait`; a backend knows only `weight`"),
         (
             "web=nope://h:1",
-            "`--backend`: there is no check of the kind `nope`; there are `http`, `https`, `tcp`, `redis`, `rediss`, `postgres`, `postgresql`",
+            "`--backend`: there is no check of the kind `nope`; there are `http`, `https`, `tcp`, `tls`, `ws`, `wss`, `redis`, `rediss`, `postgres`, `postgresql`, `mysql`, `dns`",
         ),
     ] {
         assert_eq!(backend(text), expected);

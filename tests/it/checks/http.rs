@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use veloflux::checks::ProbeOptions;
 
-use super::{Manner, certificate, failure, free_port, passes, peer};
+use super::{Manner, certificate, degraded, failure, free_port, passes, peer};
 
 /// A server that answers each connection with the next of its pieces, pausing between them.
 struct Stub {
@@ -149,6 +149,44 @@ async fn a_piece_of_the_body_is_looked_for_as_far_as_a_health_report_goes() {
     passes(&Stub::body(&[&most, b"ok"]).await.url("/"), &body("ok")).await;
     let late = failure(&Stub::body(&[&one_more, b"ok"]).await.url("/"), &body("ok")).await;
     assert_eq!(late, "GET / answered 200 without `ok` in its body");
+}
+
+#[tokio::test]
+async fn a_body_matches_or_has_the_value() {
+    let url = Stub::body(&[br#"{"status":"up","#, br#""depth":3}"#]).await.url("/x");
+    let matching = |pattern: &str| ProbeOptions { body_matches: Some(pattern.to_owned()), ..none() };
+    passes(&url, &matching(r#""depth":\s*[0-4]\b"#)).await;
+    let words = failure(&url, &matching("down")).await;
+    assert_eq!(words, "GET /x answered 200 with a body that does not match `down`");
+    let json = |value: &str| ProbeOptions {
+        json_pointer: Some("/status".to_owned()),
+        json_value: Some(value.to_owned()),
+        ..none()
+    };
+    passes(&url, &json("up")).await;
+    assert_eq!(failure(&url, &json("ok")).await, "GET /x answered 200 with `up` at `/status`, expected `ok`");
+    // All that is asked for has to be there.
+    let all = ProbeOptions { body: Some("depth".to_owned()), body_matches: Some("^.{10}".to_owned()), ..json("up") };
+    passes(&url, &all).await;
+    let one_missing = ProbeOptions { body: Some("width".to_owned()), ..all };
+    assert_eq!(failure(&url, &one_missing).await, "GET /x answered 200 without `width` in its body");
+}
+
+#[tokio::test]
+async fn a_health_report_that_warns_is_degraded() {
+    let report = async |body: &str| {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/health+json; charset=utf-8\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        Stub::start(vec![format!("{head}{body}").into_bytes()]).await.url("/health")
+    };
+    passes(&report(r#"{"status":"pass"}"#).await, &none()).await;
+    let warning = report(r#"{"status":"warn","output":"disk 91 % full"}"#).await;
+    assert_eq!(degraded(&warning, &none()).await, "reports `warn`: disk 91 % full");
+    assert_eq!(failure(&report(r#"{"status":"fail"}"#).await, &none()).await, "reports `fail`");
+    let plain = Stub::body(&[br#"{"status":"warn"}"#]).await.url("/");
+    passes(&plain, &none()).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,15 @@
+//! The outcome of one check: how well a target does its work, or that nobody can tell.
+
+/// How an answer is to be taken. A failure is the `Err` beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// As it should be.
+    Good,
+    /// It works, and says itself that something is not as it should be. Counts as a pass.
+    Degraded(String),
+    /// The check could not find out. Counts neither way.
+    Unknown(String),
+}
+
+/// What one check found. The error is why it did not pass, without a secret in it.
+pub(super) type Found = Result<Outcome, String>;

@@ -1,0 +1,124 @@
+//! The `websocket` check against our own server, and against peers that say something else.
+
+use std::sync::Arc;
+
+use futures_util::SinkExt;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_tungstenite::accept_async;
+use tokio_tungstenite::tungstenite::Message;
+use veloflux::checks::ProbeOptions;
+
+use super::{Manner, certificate, failure, free_port, passes, peer};
+use crate::support::TestServer;
+
+fn none() -> ProbeOptions {
+    ProbeOptions::default()
+}
+
+fn first(message_type: &str) -> ProbeOptions {
+    ProbeOptions { message_type: Some(message_type.to_owned()), ..none() }
+}
+
+/// A server that upgrades, says this, and closes.
+async fn saying(messages: &[Message], tls: Option<TlsAcceptor>) -> u16 {
+    async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: S, messages: Vec<Message>) {
+        if let Ok(mut socket) = accept_async(stream).await {
+            for message in messages {
+                let _ = socket.send(message).await;
+            }
+            let _ = socket.close(None).await;
+        }
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let messages = messages.to_vec();
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            match &tls {
+                None => talk(tcp, messages.clone()).await,
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(tcp).await {
+                        talk(stream, messages.clone()).await;
+                    }
+                }
+            }
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn our_own_server_upgrades_and_its_first_message_has_a_type() {
+    let server = TestServer::start();
+    let feed = format!("ws://{}/api/ws/status", server.address());
+    passes(&feed, &none()).await;
+    passes(&feed, &first("status")).await;
+    let by_path = ProbeOptions { path: Some("/api/ws/metrics".to_owned()), ..first("metrics") };
+    passes(&feed, &by_path).await;
+    assert_eq!(failure(&feed, &first("metrics")).await, "its first message is `status`, expected `metrics`");
+    let elsewhere = failure(&format!("ws://{}/", server.address()), &none()).await;
+    assert_eq!(elsewhere, "GET / answered 200, expected 101");
+    let foreign = failure(&format!("ws://{}/api/ws/nope?key=hunter2", server.address()), &none()).await;
+    assert_eq!(foreign, "GET /api/ws/nope answered 404, expected 101");
+}
+
+#[tokio::test]
+async fn the_first_message_decides_and_pings_are_none() {
+    let text = |text: &str| Message::text(text);
+    for (messages, error) in [
+        (vec![Message::Ping("x".into()), text(r#"{"type":"a"}"#)], None),
+        (vec![text(r#"{"type":"b"}"#), text(r#"{"type":"a"}"#)], Some("its first message is `b`, expected `a`")),
+        (vec![text("hello")], Some("its first message has no `type`, expected `a`")),
+        (vec![Message::binary(vec![1])], Some("its first message is binary, expected `a`")),
+        (vec![], Some("closed before its first message")),
+    ] {
+        let url = format!("ws://127.0.0.1:{}/", saying(&messages, None).await);
+        passes(&url, &none()).await;
+        match error {
+            None => passes(&url, &first("a")).await,
+            Some(words) => assert_eq!(failure(&url, &first("a")).await, words),
+        }
+    }
+    let long = saying(&[text(&"x".repeat(65 * 1024))], None).await;
+    let words = failure(&format!("ws://127.0.0.1:{long}/"), &first("a")).await;
+    assert!(words.starts_with("no WebSocket answer: "), "{words}");
+}
+
+#[tokio::test]
+async fn wss_checks_the_certificate() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = certificate::make(folder.path());
+    let chain = vec![CertificateDer::from_pem_file(&made.certificate).expect("openssl writes PEM")];
+    let key = PrivateKeyDer::from_pem_file(&made.key).expect("openssl writes PEM");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has suites")
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .expect("they belong together");
+    let acceptor = TlsAcceptor::from(Arc::new(server));
+    let port = saying(&[Message::text(r#"{"type":"a"}"#)], Some(acceptor)).await;
+    let url = format!("wss://127.0.0.1:{port}/");
+    passes(&url, &ProbeOptions { cacert: Some(made.certificate), ..first("a") }).await;
+    let unknown = failure(&url, &none()).await;
+    assert_eq!(unknown, "TLS: the certificate is from an unknown issuer; name its authority with `cacert`");
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_upgrade_fails_in_plain_words() {
+    for (manner, words) in [
+        (Manner::Silent, "no answer within 1.5 s"),
+        (Manner::Saying(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"), "GET /x answered 503, expected 101"),
+        (Manner::Saying(b"HTTP/1.1 101 Yes\r\n"), "connection closed without an answer"),
+    ] {
+        let url = format!("ws://{}/x", peer(manner).await);
+        assert_eq!(failure(&url, &none()).await, words, "{manner:?}");
+    }
+    let refused = failure(&format!("ws://127.0.0.1:{}", free_port()), &none()).await;
+    assert_eq!(refused, "connection refused");
+}
