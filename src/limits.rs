@@ -33,6 +33,25 @@ pub const FLAP_WINDOW: Duration = Duration::from_secs(300);
 /// Longer, and one that is down for good would be held too long.
 pub const FLAP_QUIET: Duration = Duration::from_secs(60);
 
+/// Targets that there have to be before it is asked whether all of them or this server is to blame. Of fewer, all of them
+/// fail together too easily.
+pub const DOUBT_TARGETS_MIN: usize = 5;
+
+/// Share of the targets past which it is doubted that it is they who turned bad, in percent.
+pub const DOUBT_SHARE_PERCENT: usize = 80;
+
+/// One in so many targets that turns bad has all the others asked at once. A single one of a small fleet does; of a large
+/// one it takes a rack, so that everyday failures cost nothing.
+pub const DOUBT_ASK_SHARE: usize = 20;
+
+/// Longest doubt. Time for a route to be found or a link to come back; past it a fleet that is down is told to be, so that
+/// the worst of all failures is on the wire within 50 s with the default intervals.
+pub const DOUBT_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// How long the worst lag of the checks is remembered, and at most twice as long. Whoever asks every 10 s, the usual
+/// interval of a scrape being that or longer, misses little.
+pub const LAG_WINDOW: Duration = Duration::from_secs(10);
+
 /// Bytes of its words that are kept when a peer explains an error. Enough for a sentence, too few for a page.
 pub const PEER_WORDS_BYTES_MAX: usize = 200;
 

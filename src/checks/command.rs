@@ -69,13 +69,13 @@ impl Ask for Program {
                         status = &mut ended => break status.map_err(failed)?,
                         readable = output.readable(), if !said.over => {
                             readable.map_err(failed)?;
-                            said.take_from(&output);
+                            said.take(|piece| output.try_read(piece));
                         }
                     }
                 }
             };
-            // Whoever wrote is gone; what is in the pipe is all there will be.
-            while !said.over && said.take_from(&output) {}
+            // Whoever wrote is gone; what is in the pipe is all there will be. The runtime may not have heard of it yet.
+            while !said.over && said.take(|piece| Ok(rustix::io::read(&output, piece)?)) {}
             judge(status, &said.first_line())
         })
     }
@@ -90,10 +90,10 @@ struct Said {
 }
 
 impl Said {
-    /// Takes what is there. Gives whether there was something.
-    fn take_from(&mut self, output: &Receiver) -> bool {
+    /// Takes what `read` has, without waiting for more. Gives whether there was something.
+    fn take(&mut self, read: impl FnOnce(&mut [u8]) -> std::io::Result<usize>) -> bool {
         let mut piece = [0; CHECK_READ_BYTES];
-        match output.try_read(&mut piece) {
+        match read(&mut piece) {
             Ok(0) => self.over = true,
             Ok(length) => {
                 let room = CHECK_READ_BYTES - self.beginning.len();

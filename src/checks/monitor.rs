@@ -3,7 +3,8 @@
 //! Every check first runs at once, as far as the permits allow, and a second time at a random moment of its interval: from
 //! then on a thousand checks do not fire together, and a jitter of a tenth keeps them apart. While a change is being
 //! confirmed a check runs at its fast interval. An interval is counted from start to start, so a target that runs into the
-//! timeout is not asked less often than one that refuses. No target is asked twice at the same time.
+//! timeout is not asked less often than one that refuses. No target is asked twice at the same time. When nearly all turn
+//! bad at once their results are not believed for a while: see [`Doubt`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,9 +14,14 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::doubt::{Doubt, Event, Judgement};
+use super::lag::Lag;
+use super::outcome::{Found, Outcome};
 use super::state::{Flip, Machine, Moment};
 use super::{CheckSpec, CheckState};
+use crate::limits::DOUBT_TIME_MAX;
 use crate::net::Fault;
+use crate::net::fault::in_words;
 use crate::protocol::{Health, Timestamp};
 
 /// By how much an interval is stretched or shortened, at random.
@@ -23,54 +29,64 @@ const JITTER: std::ops::RangeInclusive<f64> = 0.9..=1.1;
 
 /// Runs a set of checks and knows their states.
 pub struct Monitor {
-    checks: Vec<Arc<Check>>,
-    changes: watch::Sender<u64>,
+    fleet: Arc<Fleet>,
     /// Rounds of [`Monitor::check_now`] that have begun.
     begun: AtomicU64,
     /// The last of them that came to its end. Held while one runs.
     ended: tokio::sync::Mutex<u64>,
 }
 
+/// The checks, and what they have in common.
+struct Fleet {
+    checks: Vec<Check>,
+    permits: Arc<Semaphore>,
+    changes: watch::Sender<u64>,
+    /// When the monitor was made.
+    epoch: Instant,
+    doubt: Mutex<Doubt>,
+    lag: Mutex<Lag>,
+}
+
 /// One check and what it knows.
 struct Check {
     spec: CheckSpec,
     machine: Mutex<Machine>,
-    /// When the monitor was made.
-    epoch: Instant,
-    permits: Arc<Semaphore>,
-    changes: watch::Sender<u64>,
     /// Held while the target is asked.
     turn: tokio::sync::Mutex<()>,
-    /// Tells [`Check::keep`] of a result that it did not fetch itself.
+    /// Tells [`Fleet::keep`] of a result that it did not fetch itself.
     hurried: Notify,
+    /// Tells it to ask now.
+    called: Notify,
 }
 
 impl Monitor {
     /// A monitor that has not checked anything yet. The permits are shared by all monitors of the process: a check holds one
     /// while it runs.
     pub fn new(specs: Vec<CheckSpec>, permits: Arc<Semaphore>) -> Arc<Monitor> {
-        let changes = watch::Sender::new(0);
-        let epoch = Instant::now();
-        let check = |spec: CheckSpec| {
-            Arc::new(Check {
-                machine: Mutex::new(Machine::new(&spec)),
-                spec,
-                epoch,
-                permits: permits.clone(),
-                changes: changes.clone(),
-                turn: tokio::sync::Mutex::new(()),
-                hurried: Notify::new(),
-            })
+        let doubt = Doubt::new(specs.iter().map(|spec| &spec.timing));
+        let check = |spec: CheckSpec| Check {
+            machine: Mutex::new(Machine::new(&spec)),
+            spec,
+            turn: tokio::sync::Mutex::new(()),
+            hurried: Notify::new(),
+            called: Notify::new(),
         };
-        let checks = specs.into_iter().map(check).collect();
-        Arc::new(Monitor { checks, changes, begun: AtomicU64::new(0), ended: tokio::sync::Mutex::new(0) })
+        let fleet = Fleet {
+            checks: specs.into_iter().map(check).collect(),
+            permits,
+            changes: watch::Sender::new(0),
+            epoch: Instant::now(),
+            doubt: Mutex::new(doubt),
+            lag: Mutex::default(),
+        };
+        Arc::new(Monitor { fleet: Arc::new(fleet), begun: AtomicU64::new(0), ended: tokio::sync::Mutex::new(0) })
     }
 
     /// Runs the checks whenever they are due, until it is dropped.
     pub async fn run(self: Arc<Self>) {
         let mut running = JoinSet::new();
-        for check in &self.checks {
-            running.spawn(check.clone().keep());
+        for index in 0..self.fleet.checks.len() {
+            running.spawn(self.fleet.clone().keep(index));
         }
         while let Some(ended) = running.join_next().await {
             pass_on_panic(ended);
@@ -81,7 +97,7 @@ impl Monitor {
 
     /// What is known about every target, in the order of the specs.
     pub fn states(&self) -> Vec<CheckState> {
-        self.checks.iter().map(|check| check.machine().state().clone()).collect()
+        self.fleet.checks.iter().map(|check| lock(&check.machine).state().clone()).collect()
     }
 
     /// Runs every check once, now, and returns when their results are in [`Monitor::states`].
@@ -96,8 +112,8 @@ impl Monitor {
         }
         let round = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
         let mut running = JoinSet::new();
-        for check in &self.checks {
-            running.spawn(check.clone().hurry());
+        for index in 0..self.fleet.checks.len() {
+            running.spawn(self.fleet.clone().hurry(index));
         }
         while let Some(ended) = running.join_next().await {
             pass_on_panic(ended);
@@ -107,70 +123,135 @@ impl Monitor {
 
     /// Wakes after every change of any `status`.
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+        self.fleet.changes.subscribe()
+    }
+
+    /// How late checks begin after they are due, the worst of the last 10 to 20 s. What makes them late is a lack of
+    /// permits, or of processor time.
+    pub fn lag(&self) -> Duration {
+        lock(&self.fleet.lag).worst(self.fleet.epoch.elapsed())
     }
 }
 
-impl Check {
-    /// Runs the check whenever it is due.
-    async fn keep(self: Arc<Self>) {
-        let began = self.perform().await;
-        let mut due = began + self.interval().mul_f64(rand::random_range(0.0..1.0));
+impl Fleet {
+    /// Runs a check whenever it is due.
+    async fn keep(self: Arc<Self>, index: usize) {
+        let check = &self.checks[index];
+        let began = self.perform(index, Instant::now()).await;
+        let mut due = began + check.interval().mul_f64(rand::random_range(0.0..1.0));
         loop {
-            // Both branches only wait: nothing is lost with the one that is dropped.
+            // All branches only wait: nothing is lost with those that are dropped.
             tokio::select! {
-                () = sleep_until(due) => due = self.perform().await + self.jittered(),
-                () = self.hurried.notified() => due = due.min(Instant::now() + self.jittered()),
+                () = sleep_until(due) => due = self.perform(index, due).await + check.jittered(),
+                () = check.hurried.notified() => due = due.min(Instant::now() + check.jittered()),
+                () = check.called.notified() => {
+                    let began = self.perform(index, Instant::now()).await;
+                    // It keeps its own moment if that is still to come: those that were called together part again.
+                    let next = began + check.jittered();
+                    due = if due > Instant::now() { due.min(next) } else { next };
+                }
+            }
+            // One that took longer than its interval is due now, and not late.
+            due = due.max(Instant::now());
+        }
+    }
+
+    /// Runs a check out of turn.
+    async fn hurry(self: Arc<Self>, index: usize) {
+        self.perform(index, Instant::now()).await;
+        self.checks[index].hurried.notify_one();
+    }
+
+    /// Asks the target once and folds the answer in. Gives the moment it began, which is when it had its permit.
+    async fn perform(&self, index: usize, due: Instant) -> Instant {
+        let check = &self.checks[index];
+        let mut late = due.elapsed();
+        let _turn = check.turn.lock().await;
+        // That the target was being asked already is not late: the answer comes all the same.
+        let ready = Instant::now();
+        let permit = self.permits.acquire().await.expect("nobody closes the permits");
+        let began = Instant::now();
+        late += began - ready;
+        lock(&self.lag).note(late, self.epoch.elapsed());
+        let limit = check.spec.timing.timeout;
+        let result = timeout(limit, check.spec.probe.ask()).await;
+        let took = began.elapsed();
+        drop(permit);
+        self.fold(index, result.unwrap_or_else(|_| Err(Fault::Deadline(limit).to_string())), took);
+        began
+    }
+
+    /// Takes a result: believed or not.
+    fn fold(&self, index: usize, found: Found, took: Duration) {
+        let moment = Moment { at: Timestamp::now(), clock: self.epoch.elapsed() };
+        let judgement = match &found {
+            // It says nothing of the target, and nothing of us.
+            Ok(Outcome::Unknown(_)) => Judgement::default(),
+            known => lock(&self.doubt).fold(index, known.is_ok(), moment.clock),
+        };
+        let found = match judgement.doubted {
+            Some(ref why) => Ok(Outcome::Unknown(why.clone())),
+            None => found,
+        };
+        let flip = lock(&self.checks[index].machine).fold(found, took, moment);
+        let mut changed = flip.is_some();
+        if let Some(flip) = flip
+            && judgement.doubted.is_none()
+        {
+            self.tell(index, flip);
+        }
+        match judgement.event {
+            None => {}
+            Some(Event::Ask) => self.call_others(index),
+            Some(Event::Begun(targets)) => {
+                // One line for all of them.
+                let why = judgement.doubted.unwrap_or_default();
+                let longest = in_words(DOUBT_TIME_MAX);
+                tracing::warn!("{why}; their status is unknown until half of all answer again, or for {longest}");
+                for other in targets.into_iter().filter(|other| *other != index) {
+                    changed |= lock(&self.checks[other].machine).suspect(&why, moment).is_some();
+                }
+            }
+            Some(Event::Ended) => tracing::warn!("failing checks are believed again"),
+        }
+        if changed {
+            self.changes.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn call_others(&self, index: usize) {
+        for (other, check) in self.checks.iter().enumerate() {
+            if other != index {
+                check.called.notify_one();
             }
         }
     }
 
-    /// Runs the check out of turn.
-    async fn hurry(self: Arc<Self>) {
-        self.perform().await;
-        self.hurried.notify_one();
-    }
-
-    /// Asks the target once and folds the answer in. Gives the moment it began, which is when it had its permit.
-    async fn perform(&self) -> Instant {
-        let _turn = self.turn.lock().await;
-        let permit = self.permits.acquire().await.expect("nobody closes the permits");
-        let began = Instant::now();
-        let limit = self.spec.timing.timeout;
-        let result = timeout(limit, self.spec.probe.ask()).await;
-        let took = began.elapsed();
-        drop(permit);
-        let result = result.unwrap_or_else(|_| Err(Fault::Deadline(limit).to_string()));
-        let moment = Moment { at: Timestamp::now(), clock: self.epoch.elapsed() };
-        let flip = self.machine().fold(result, took, moment);
-        if let Some(flip) = flip {
-            self.tell(flip);
-        }
-        began
-    }
-
-    fn tell(&self, Flip { from, to }: Flip) {
-        let (name, why) = (&self.spec.name, self.machine().state().error.clone());
+    /// Writes a change of status into the log.
+    fn tell(&self, index: usize, Flip { from, to }: Flip) {
+        let check = &self.checks[index];
+        let (name, why) = (&check.spec.name, lock(&check.machine).state().error.clone());
         match (from, to) {
             // That a thousand targets are what they should be is no news.
             (Health::Unknown, Health::Healthy) => tracing::debug!(check = name, %from, %to, "status changed"),
             _ => tracing::info!(check = name, %from, %to, why, "status changed"),
         }
-        self.changes.send_modify(|count| *count += 1);
     }
+}
 
+impl Check {
     fn interval(&self) -> Duration {
-        self.machine().interval()
+        lock(&self.machine).interval()
     }
 
     fn jittered(&self) -> Duration {
         self.interval().mul_f64(rand::random_range(JITTER))
     }
+}
 
-    /// A panic cannot leave it half changed: whatever panicked before is passed on by the task that ran it.
-    fn machine(&self) -> MutexGuard<'_, Machine> {
-        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// A panic cannot leave it half changed: whatever panicked before is passed on by the task that ran it.
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A check that panics takes its monitor along: better no states than states that nobody keeps.
@@ -184,10 +265,10 @@ fn pass_on_panic(ended: Result<(), JoinError>) {
 mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-    use tokio::time::sleep;
+    use tokio::task::JoinHandle;
+    use tokio::time::{sleep, timeout_at};
 
     use super::*;
-    use crate::checks::outcome::Outcome;
     use crate::checks::probe::tests::{asking, scripted};
     use crate::checks::probe::{Ask, Asking};
     use crate::checks::{Probe, Timing};
@@ -295,6 +376,118 @@ mod tests {
             // A hundred on average: chance stays within half of that.
             assert!((50..=150).contains(&fired), "{fired} checks in half-second {half_second}");
         }
+        running.abort();
+    }
+
+    /// So many targets whose fate the test decides, and a monitor that has found them healthy.
+    async fn fleet(targets: usize, takes: Duration) -> (Arc<Monitor>, Vec<Arc<AtomicBool>>, JoinHandle<()>) {
+        struct Fated(Arc<AtomicBool>, Duration);
+        impl Ask for Fated {
+            fn ask(&self) -> Asking<'_> {
+                Box::pin(async {
+                    if self.0.load(Ordering::SeqCst) {
+                        return Ok(Outcome::Good);
+                    }
+                    sleep(self.1).await;
+                    Err("connection refused".to_owned())
+                })
+            }
+        }
+        let fates: Vec<_> = (0..targets).map(|_| Arc::new(AtomicBool::new(true))).collect();
+        let specs = fates.iter().enumerate().map(|(n, fate)| spec(n, asking(Arc::new(Fated(fate.clone(), takes)))));
+        let monitor = monitor(specs.collect());
+        let running = tokio::spawn(monitor.clone().run());
+        until(&monitor, Health::Healthy).await;
+        sleep(seconds(20.0)).await;
+        (monitor, fates, running)
+    }
+
+    fn count(monitor: &Monitor, status: Health) -> usize {
+        monitor.states().iter().filter(|state| state.status == status).count()
+    }
+
+    /// Every status that any target had during that time.
+    async fn statuses(monitor: &Monitor, time: Duration) -> Vec<Health> {
+        let (end, mut changes) = (Instant::now() + time, monitor.changes());
+        let mut seen = Vec::new();
+        loop {
+            seen.extend(monitor.states().iter().map(|state| state.status));
+            if timeout_at(end, changes.changed()).await.is_err() {
+                seen.dedup();
+                return seen;
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_all_turn_bad_at_once_nobody_is_called_unhealthy_and_all_come_back_by_themselves() {
+        // Refused at once, and running into the timeout.
+        for takes in [Duration::ZERO, seconds(9.0)] {
+            for targets in [5, 30] {
+                let (monitor, fates, running) = fleet(targets, takes).await;
+                fates.iter().for_each(|fate| fate.store(false, Ordering::SeqCst));
+                let seen = statuses(&monitor, seconds(20.0)).await;
+                assert!(!seen.contains(&Health::Unhealthy) && seen.contains(&Health::Unknown), "{seen:?}");
+                let states = monitor.states();
+                let why = states[0].error.clone().expect("an unknown target has a reason");
+                assert!(
+                    why.ends_with("checks turned bad at once: this server may be the one that is cut off"),
+                    "{why}"
+                );
+                assert!(states.iter().all(|state| state.error.as_ref() == Some(&why)), "one reason");
+                fates.iter().for_each(|fate| fate.store(true, Ordering::SeqCst));
+                let seen = statuses(&monitor, seconds(9.0)).await;
+                assert!(!seen.contains(&Health::Unhealthy), "{seen:?}");
+                assert_eq!(count(&monitor, Health::Healthy), targets);
+                running.abort();
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fleet_that_is_really_down_is_told_within_fifty_seconds() {
+        for takes in [Duration::ZERO, seconds(9.0)] {
+            let (monitor, fates, running) = fleet(8, takes).await;
+            fates.iter().for_each(|fate| fate.store(false, Ordering::SeqCst));
+            let since = Instant::now();
+            until(&monitor, Health::Unhealthy).await;
+            let took = since.elapsed();
+            assert!(seconds(30.0) < took && took <= seconds(50.0), "{took:?}");
+            let states = monitor.states();
+            assert!(states[0].error.as_deref().is_some_and(|why| !why.contains("at once")), "{:?}", states[0].error);
+            let seen = statuses(&monitor, seconds(120.0)).await;
+            assert_eq!(seen, [Health::Unhealthy], "it stays told");
+            running.abort();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn most_of_a_fleet_down_is_told_within_nine_seconds() {
+        let (monitor, fates, running) = fleet(10, Duration::ZERO).await;
+        fates[..8].iter().for_each(|fate| fate.store(false, Ordering::SeqCst));
+        sleep(seconds(9.0)).await;
+        assert_eq!((count(&monitor, Health::Unhealthy), count(&monitor, Health::Healthy)), (8, 2));
+        running.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_check_that_waits_for_a_permit_is_late_and_one_that_takes_its_time_is_not() {
+        let slow = Slow::taking(seconds(1.0));
+        let calm = monitor(vec![spec("x", asking(slow.clone()))]);
+        let running = tokio::spawn(calm.clone().run());
+        sleep(seconds(60.0)).await;
+        assert!(calm.lag() <= Duration::from_millis(2), "{:?}", calm.lag());
+        running.abort();
+        let dead = monitor(vec![spec("x", asking(Slow::taking(seconds(60.0))))]);
+        let running = tokio::spawn(dead.clone().run());
+        sleep(seconds(60.0)).await;
+        assert!(dead.lag() <= Duration::from_millis(2), "it takes longer than the fast interval: {:?}", dead.lag());
+        running.abort();
+        let specs = (0..20).map(|n| spec(n, asking(slow.clone()))).collect();
+        let busy = Monitor::new(specs, Arc::new(Semaphore::new(2)));
+        let running = tokio::spawn(busy.clone().run());
+        sleep(seconds(60.0)).await;
+        assert!(busy.lag() > seconds(2.0), "{:?}", busy.lag());
         running.abort();
     }
 

@@ -124,6 +124,15 @@ impl Machine {
         self.show(moment)
     }
 
+    /// Turns a target unknown without a check of its own: what its last results say is not believed any more.
+    pub(super) fn suspect(&mut self, why: &str, moment: Moment) -> Option<Flip> {
+        self.verdict = Health::Unknown;
+        self.why = Some(why.to_owned());
+        self.against = 0;
+        self.state.confirming = false;
+        self.show(moment)
+    }
+
     /// Puts into the state what is to be told: the verdict, or that the target is flapping.
     fn show(&mut self, moment: Moment) -> Option<Flip> {
         let from = self.state.status;

@@ -190,6 +190,10 @@ impl Scrape {
                 .map(|(result, count)| (vec![label(check), ("result", result.to_owned())], ConstCounter::new(count)))
         });
         write(out, "check_results", "Results of checks", results)?;
+        let lags = [("backends", &self.world.backends), ("dependencies", &self.world.dependencies)];
+        let rows =
+            lags.map(|(of, monitor)| (vec![("of", of.to_owned())], ConstGauge::new(monitor.lag().as_secs_f64())));
+        write(out, "check_lag_seconds", "How late checks begin, the worst of the last 10 to 20 s", rows)?;
         let seconds = checks.iter().map(|check| (vec![label(check)], ConstCounter::new(check.spent.as_secs_f64())));
         write(out, "check_duration_seconds", "Time spent in checks", seconds)?;
         let last =

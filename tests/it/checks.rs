@@ -10,6 +10,7 @@ mod mysql;
 mod postgres;
 mod program;
 mod redis;
+mod storm;
 mod tcp;
 mod tls;
 mod websocket;

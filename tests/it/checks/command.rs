@@ -49,6 +49,13 @@ async fn the_exit_code_is_the_status_and_the_first_line_the_reason() {
 }
 
 #[tokio::test]
+async fn what_is_said_last_is_heard_however_soon_the_end_comes() {
+    for _ in 0..50 {
+        assert_eq!(script("echo bye; exit 1").await, (Health::Degraded, Some("bye".to_owned())));
+    }
+}
+
+#[tokio::test]
 async fn no_shell_sees_the_arguments_and_no_secret_the_program() {
     let state = run(&["/bin/sh", "-c", "echo \"$1\"; exit 1", "x", "$(id); *"]).await;
     assert_eq!(state.error.as_deref(), Some("$(id); *"));

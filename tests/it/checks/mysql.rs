@@ -1,15 +1,80 @@
-//! The `mysql` check against a server that speaks the beginning of the protocol byte by byte, as its documentation has it.
+//! The `mysql` check against a real MariaDB, and against a server that speaks the beginning of the protocol byte by byte.
 
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use veloflux::checks::ProbeOptions;
+use veloflux::checks::{ProbeOptions, Timing};
+use veloflux::protocol::Health;
 
-use super::{Manner, failure, free_port, passes, peer};
+use super::program::{Program, run};
+use super::{Manner, failure, found, free_port, monitor, passes, peer, ready};
 
 fn none() -> ProbeOptions {
     ProbeOptions::default()
+}
+
+/// What both runs of the server are told: as little as it can live on, and the name we run under, which root has to give.
+fn settings(folder: &Path) -> Vec<String> {
+    let mut user = Command::new("id");
+    vec![
+        "--no-defaults".to_owned(),
+        format!("--user={}", run(user.arg("-un"))),
+        format!("--datadir={}/data", folder.display()),
+        "--innodb-log-file-size=4M".to_owned(),
+        "--innodb-buffer-pool-size=8M".to_owned(),
+    ]
+}
+
+/// Makes the tables of a new server, and a user without a password. `mariadb-install-db` would want the client's package.
+fn install(folder: &Path) {
+    std::fs::create_dir(folder.join("data")).expect("a folder of our own");
+    let mut tables = "CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n".to_owned();
+    for file in ["mysql_system_tables.sql", "mysql_system_tables_data.sql"] {
+        let file = Path::new("/usr/share/mysql").join(file);
+        tables += &std::fs::read_to_string(file).expect("it comes with mariadbd");
+    }
+    tables += "INSERT INTO global_priv (Host, User, Priv) VALUES ('127.0.0.1', 'haproxy', '{}');\n";
+    tables += "INSERT INTO global_priv (Host, User, Priv) VALUES ('127.0.0.1', 'app', \
+        '{\"plugin\":\"mysql_native_password\",\"authentication_string\":\"*84AAC12F54AB666ECFC2A83C676908C8BBC381B1\"}');\n";
+    let script = folder.join("tables.sql");
+    std::fs::write(&script, tables).expect("written");
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "exec /usr/sbin/mariadbd \"$@\" --bootstrap < \"$0\""]).arg(&script).args(settings(folder));
+    run(&mut shell);
+}
+
+fn start(folder: &Path, port: u16) -> Program {
+    let mut mariadbd = Command::new("/usr/sbin/mariadbd");
+    mariadbd.args(settings(folder)).args(["--bind-address=127.0.0.1", "--skip-name-resolve", "--max-connect-errors=2"]);
+    mariadbd.arg(format!("--port={port}")).arg(format!("--socket={}/socket", folder.display()));
+    Program::start(&mut mariadbd, folder)
+}
+
+#[tokio::test]
+async fn a_real_server_lets_in_who_needs_no_password_and_turns_away_others() {
+    let (folder, port) = (tempfile::tempdir().expect("a folder"), free_port());
+    install(folder.path());
+    let mut server = start(folder.path(), port);
+    let (stranger, user) = (format!("mysql://127.0.0.1:{port}"), format!("mysql://haproxy@127.0.0.1:{port}"));
+    ready(&user, &none()).await;
+    // More often than it takes to be blocked.
+    for _ in 0..5 {
+        passes(&stranger, &none()).await;
+        passes(&user, &none()).await;
+    }
+    let denied = failure(&format!("mysql://app@127.0.0.1:{port}"), &none()).await;
+    assert_eq!(denied, "answered `1045 Access denied for user 'app'@'127.0.0.1' (using password: NO)`");
+    let monitor = monitor(&user, &none(), Timing::default());
+    let running = tokio::spawn(monitor.clone().run());
+    found(&monitor, Health::Healthy, Duration::from_secs(2)).await;
+    server.kill();
+    found(&monitor, Health::Unhealthy, Duration::from_secs(9)).await;
+    assert_eq!(monitor.states()[0].error.as_deref(), Some("connection refused"));
+    running.abort();
 }
 
 /// The greeting of a MariaDB 10.11, with a scramble of no secret.

@@ -1,0 +1,250 @@
+//! Is it me? When nearly everything turns bad at once, the likelier cause is on this side. Pure: results and time go in.
+//!
+//! - A target *turns bad* with the first failure after a pass. What was bad at the start, or has been for long, does not.
+//! - **It begins** with the failure by which more than [`DOUBT_SHARE_PERCENT`] of at least [`DOUBT_TARGETS_MIN`] targets
+//!   have turned bad within one interval (the shortest there is, and the longest timeout, which a failure may take to show).
+//!   From then on the targets that have turned bad, and those that still do, are unknown with one reason, instead of a storm.
+//! - **It ends** when no more than half of those that are known still fail, or [`DOUBT_TIME_MAX`] after it began: a fleet
+//!   that is really down is told so with the next failure of each target. A target must pass before it can be doubted again.
+//! - To know in time, before the first have failed often enough to be unhealthy, all the others are asked at once as soon
+//!   as one in [`DOUBT_ASK_SHARE`] has turned bad, at most once an interval. A failure that is not doubted is told as soon
+//!   as ever.
+
+use std::time::Duration;
+
+use super::Timing;
+use crate::limits::{DOUBT_ASK_SHARE, DOUBT_SHARE_PERCENT, DOUBT_TARGETS_MIN, DOUBT_TIME_MAX};
+
+/// What is known of all targets of one monitor, as far as this question goes.
+#[derive(Debug)]
+pub(super) struct Doubt {
+    targets: Vec<Target>,
+    /// The time within which they have to turn bad.
+    window: Duration,
+    /// When the doubt began, and why.
+    doubting: Option<(Duration, String)>,
+    /// When all were last asked.
+    asked: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Target {
+    /// Whether the last result was a pass; none: there was none.
+    passed: Option<bool>,
+    /// When it turned bad; none: it has not, or that has been settled.
+    turned: Option<Duration>,
+}
+
+/// What follows from a result.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Judgement {
+    /// Why the result is not to be believed.
+    pub(super) doubted: Option<String>,
+    /// What happened with it.
+    pub(super) event: Option<Event>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// All the others should be asked now.
+    Ask,
+    /// These targets are not to be believed from now on.
+    Begun(Vec<usize>),
+    /// It is over.
+    Ended,
+}
+
+impl Doubt {
+    pub(super) fn new<'t>(timings: impl Iterator<Item = &'t Timing> + Clone) -> Doubt {
+        let interval = timings.clone().map(|timing| timing.interval).min().unwrap_or_default();
+        let timeout = timings.clone().map(|timing| timing.timeout).max().unwrap_or_default();
+        Doubt {
+            targets: vec![Target::default(); timings.count()],
+            window: interval + timeout,
+            doubting: None,
+            asked: None,
+        }
+    }
+
+    /// Takes whether a target passed.
+    pub(super) fn fold(&mut self, index: usize, passed: bool, clock: Duration) -> Judgement {
+        let target = &mut self.targets[index];
+        let turns = target.passed == Some(true) && !passed;
+        if passed {
+            target.turned = None;
+        } else if turns {
+            target.turned = Some(clock);
+        }
+        target.passed = Some(passed);
+        let event = match self.doubting {
+            Some((began, _)) => self.ended(began, clock),
+            None if turns => self.begun(clock),
+            None => None,
+        };
+        let bad = self.targets[index].turned.is_some();
+        let doubted = self.doubting.as_ref().filter(|_| bad).map(|(_, why)| why.clone());
+        Judgement { doubted, event }
+    }
+
+    /// Judges anew after a target has turned bad.
+    fn begun(&mut self, clock: Duration) -> Option<Event> {
+        let turned = |target: &Target| target.turned.is_some_and(|turned| clock.saturating_sub(turned) <= self.window);
+        let known = self.known();
+        let bad = self.targets.iter().filter(|target| turned(target)).count();
+        if known < DOUBT_TARGETS_MIN {
+            return None;
+        }
+        if bad * 100 > known * DOUBT_SHARE_PERCENT {
+            // What had turned bad before is what it is.
+            for target in &mut self.targets {
+                target.turned = target.turned.filter(|turned| clock.saturating_sub(*turned) <= self.window);
+            }
+            let all = self.targets.iter().enumerate();
+            let all = all.filter(|(_, target)| target.turned.is_some()).map(|(index, _)| index).collect();
+            let why = format!("{bad} of {known} checks turned bad at once: this server may be the one that is cut off");
+            self.doubting = Some((clock, why));
+            return Some(Event::Begun(all));
+        }
+        let lately = self.asked.is_some_and(|asked| clock.saturating_sub(asked) <= self.window);
+        if bad * DOUBT_ASK_SHARE >= known && !lately {
+            self.asked = Some(clock);
+            return Some(Event::Ask);
+        }
+        None
+    }
+
+    /// Judges anew while in doubt.
+    fn ended(&mut self, began: Duration, clock: Duration) -> Option<Event> {
+        let failing = self.targets.iter().filter(|target| target.turned.is_some()).count();
+        if failing * 2 > self.known() && clock.saturating_sub(began) < DOUBT_TIME_MAX {
+            return None;
+        }
+        self.doubting = None;
+        for target in &mut self.targets {
+            target.turned = None;
+        }
+        Some(Event::Ended)
+    }
+
+    fn known(&self) -> usize {
+        self.targets.iter().filter(|target| target.passed.is_some()).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// So many targets that all have passed.
+    fn passing(targets: usize) -> Doubt {
+        let timings = vec![Timing::default(); targets];
+        let mut doubt = Doubt::new(timings.iter());
+        for index in 0..targets {
+            assert_eq!(doubt.fold(index, true, Duration::ZERO), Judgement::default());
+        }
+        doubt
+    }
+
+    fn fail(doubt: &mut Doubt, indices: std::ops::Range<usize>, clock: Duration) -> Vec<Judgement> {
+        indices.map(|index| doubt.fold(index, false, clock)).collect()
+    }
+
+    fn begun(judgements: &[Judgement]) -> Option<Vec<usize>> {
+        judgements.iter().find_map(|judgement| match &judgement.event {
+            Some(Event::Begun(who)) => Some(who.clone()),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn it_takes_more_than_four_fifths_of_at_least_five() {
+        for (targets, bad, begins) in [
+            (5, 4, false),
+            (5, 5, true),
+            (10, 8, false),
+            (10, 9, true),
+            (4, 4, false),
+            (100, 80, false),
+            (100, 81, true),
+        ] {
+            let mut doubt = passing(targets);
+            let judgements = fail(&mut doubt, 0..bad, SECOND);
+            assert_eq!(begun(&judgements), begins.then(|| (0..bad).collect()), "{bad} of {targets}");
+            let last = judgements.last().expect("some").doubted.clone();
+            let words =
+                format!("{bad} of {targets} checks turned bad at once: this server may be the one that is cut off");
+            assert_eq!(last, begins.then_some(words));
+        }
+    }
+
+    #[test]
+    fn they_have_to_turn_within_one_interval() {
+        let window = Timing::default().interval + Timing::default().timeout;
+        for (apart, begins) in [(window, true), (window + SECOND, false)] {
+            let mut doubt = passing(5);
+            fail(&mut doubt, 0..1, SECOND);
+            assert_eq!(begun(&fail(&mut doubt, 1..5, SECOND + apart)).is_some(), begins, "{apart:?}");
+        }
+    }
+
+    #[test]
+    fn what_never_passed_does_not_turn_bad() {
+        let timings = vec![Timing::default(); 6];
+        let mut doubt = Doubt::new(timings.iter());
+        assert!(fail(&mut doubt, 0..6, SECOND).iter().all(|judgement| *judgement == Judgement::default()));
+        // One of six was bad all along, and that is not forgiven: five of six are more than four fifths.
+        let mut doubt = Doubt::new(timings.iter());
+        doubt.fold(5, false, Duration::ZERO);
+        for index in 0..5 {
+            doubt.fold(index, true, Duration::ZERO);
+        }
+        assert_eq!(begun(&fail(&mut doubt, 0..5, SECOND)), Some(vec![0, 1, 2, 3, 4]));
+        assert_eq!(doubt.fold(5, false, SECOND).doubted, None);
+    }
+
+    #[test]
+    fn the_others_are_asked_once_an_interval_and_not_for_one_of_many() {
+        let asked = |judgements: Vec<Judgement>| {
+            judgements.iter().filter(|judgement| judgement.event == Some(Event::Ask)).count()
+        };
+        assert_eq!(asked(fail(&mut passing(20), 0..1, SECOND)), 1);
+        assert_eq!(asked(fail(&mut passing(21), 0..1, SECOND)), 0);
+        assert_eq!(asked(fail(&mut passing(40), 0..30, SECOND)), 1);
+        assert_eq!(asked(fail(&mut passing(4), 0..4, SECOND)), 0, "too few to doubt");
+        let mut doubt = passing(40);
+        assert_eq!(asked(fail(&mut doubt, 0..2, SECOND)), 1);
+        assert_eq!(asked(fail(&mut doubt, 2..5, SECOND * 7)), 0);
+        assert_eq!(asked(fail(&mut doubt, 5..8, SECOND * 9)), 1);
+    }
+
+    #[test]
+    fn it_ends_when_half_of_them_answer_again() {
+        let mut doubt = passing(10);
+        fail(&mut doubt, 0..10, SECOND);
+        for index in 0..4 {
+            assert_eq!(doubt.fold(index, true, SECOND * 5), Judgement::default());
+        }
+        assert!(doubt.fold(9, false, SECOND * 6).doubted.is_some());
+        assert_eq!(doubt.fold(4, true, SECOND * 6), Judgement { doubted: None, event: Some(Event::Ended) });
+        assert_eq!(doubt.fold(9, false, SECOND * 7), Judgement::default(), "it is believed");
+    }
+
+    #[test]
+    fn it_ends_after_its_time_and_a_fleet_that_is_down_is_not_doubted_again() {
+        let mut doubt = passing(5);
+        fail(&mut doubt, 0..5, SECOND);
+        let end = SECOND + DOUBT_TIME_MAX;
+        assert!(doubt.fold(0, false, end - SECOND).doubted.is_some());
+        assert_eq!(doubt.fold(0, false, end), Judgement { doubted: None, event: Some(Event::Ended) });
+        for judgement in fail(&mut doubt, 0..5, end + SECOND) {
+            assert_eq!(judgement, Judgement::default());
+        }
+        // Once they have passed it may happen again.
+        for index in 0..5 {
+            doubt.fold(index, true, end * 2);
+        }
+        assert!(begun(&fail(&mut doubt, 0..5, end * 2 + SECOND)).is_some());
+    }
+}
