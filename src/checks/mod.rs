@@ -8,6 +8,7 @@ mod connection;
 mod dns;
 mod doubt;
 mod flaps;
+mod grpc;
 mod http;
 mod lag;
 mod monitor;
@@ -32,8 +33,17 @@ use crate::protocol::{Health, Timestamp};
 
 /// Every kind of check that asks a target: its scheme decides which one it gets. A check that runs a program has no target,
 /// and is made by [`Probe::command`].
-pub const KINDS: &[Kind] =
-    &[http::KIND, tcp::KIND, tls::KIND, websocket::KIND, redis::KIND, postgres::KIND, mysql::KIND, dns::KIND];
+pub const KINDS: &[Kind] = &[
+    http::KIND,
+    tcp::KIND,
+    tls::KIND,
+    websocket::KIND,
+    redis::KIND,
+    postgres::KIND,
+    mysql::KIND,
+    grpc::KIND,
+    dns::KIND,
+];
 
 /// What one check is told to do. Built by `config`, never changed afterwards.
 #[derive(Debug, Clone)]

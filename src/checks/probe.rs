@@ -212,7 +212,7 @@ pub(super) mod tests {
         let none = ProbeOptions::default();
         assert_eq!(
             refused("nope://x:1", &none),
-            "no check for the scheme `nope`; there is `http`, `https`, `tcp`, `tls`, `ws`, `wss`, `redis`, `rediss`, `postgres`, `postgresql`, `mysql` and `dns`"
+            "no check for the scheme `nope`; there is `http`, `https`, `tcp`, `tls`, `ws`, `wss`, `redis`, `rediss`, `postgres`, `postgresql`, `mysql`, `grpc`, `grpcs` and `dns`"
         );
         let path = ProbeOptions { path: Some("/x".to_owned()), ..none.clone() };
         assert_eq!(refused("tcp://x:1", &path), "a check of kind `tcp` has no `path`; it takes `send` and `expect`");

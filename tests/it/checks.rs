@@ -5,6 +5,7 @@
 mod certificate;
 mod command;
 mod dns;
+mod grpc;
 mod http;
 mod mysql;
 mod postgres;

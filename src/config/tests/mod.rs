@@ -203,7 +203,7 @@ fn flags_are_refused_in_the_words_of_the_file() {
         ("web=h:1,wait=1", "`--backend`: unknown option `wait`; a backend knows only `weight`"),
         (
             "web=nope://h:1",
-            "`--backend`: there is no check of the kind `nope`; there are `http`, `https`, `tcp`, `tls`, `ws`, `wss`, `redis`, `rediss`, `postgres`, `postgresql`, `mysql`, `dns`",
+            "`--backend`: there is no check of the kind `nope`; there are `http`, `https`, `tcp`, `tls`, `ws`, `wss`, `redis`, `rediss`, `postgres`, `postgresql`, `mysql`, `grpc`, `grpcs`, `dns`",
         ),
     ] {
         assert_eq!(backend(text), expected);
