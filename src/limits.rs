@@ -115,6 +115,13 @@ pub const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Largest request body, in bytes. A command is a few dozen.
 pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024;
 
+/// Log lines that wait for stderr, in bytes. Room for a burst of some thousands; past it they are lost and counted, because
+/// a server must not stand still while nobody reads its log.
+pub const LOG_BYTES_WAITING_MAX: usize = 1024 * 1024;
+
+/// Longest wait at the end for the last log lines to leave. A reader that is alive takes them in a millisecond.
+pub const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(250);
+
 /// Connections the kernel may hold for us until we accept them. A crowd that comes back after a restart is thousands at once.
 pub const ACCEPT_BACKLOG: u32 = 4096;
 

@@ -1,0 +1,126 @@
+//! What surrounds the server may be broken or hostile: it goes on, stays bounded, and leaves when it is told to.
+
+use std::fs::{File, OpenOptions};
+use std::io::{PipeReader, Write};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::support::{PATIENCE, eventually, http};
+
+const TOKEN: &str = "hostile-token";
+
+/// More log lines than any buffer on the way to a stalled reader of stderr takes.
+const STORM: usize = 400;
+
+/// A server with odd places to write to.
+struct Stubborn {
+    child: Child,
+    home: TempDir,
+}
+
+impl Stubborn {
+    fn start(stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Stubborn {
+        Stubborn::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), stdout, stderr)
+    }
+
+    fn start_at(listen: SocketAddr, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Stubborn {
+        let home = TempDir::with_prefix("veloflux-test-").expect("a temporary directory");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_veloflux"));
+        command.args(["serve", "--listen", &listen.to_string(), "--state-dir"]).arg(home.path().join("state"));
+        command.env_clear();
+        command.env("HOME", home.path()).env("XDG_RUNTIME_DIR", home.path()).env("VELOFLUX_TOKEN", TOKEN);
+        let child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn().expect("the binary starts");
+        Stubborn { child, home }
+    }
+
+    /// Where it listens, from the file for clients on this machine.
+    fn address(&self) -> SocketAddr {
+        eventually(PATIENCE, || {
+            let files = std::fs::read_dir(self.home.path().join("veloflux")).map_err(|error| error.to_string())?;
+            let port = files.flatten().find_map(|file| file.file_name().to_str()?.strip_suffix(".json")?.parse().ok());
+            port.map(|port: u16| SocketAddr::from(([127, 0, 0, 1], port))).ok_or_else(|| "no file".to_owned())
+        })
+    }
+
+    /// Makes it log a line for each of many commands, and answer each.
+    fn storm(&self) {
+        let address = self.address();
+        let bearer = format!("Bearer {TOKEN}");
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+        for round in 0..STORM {
+            let action = ["pause", "resume"][round % 2];
+            let body = format!(r#"{{"action":"{action}","type":"billing"}}"#);
+            let response = http::request(address, "POST", "/api/ws/control", &headers, &body);
+            assert_eq!(response.status, 200, "round {round}: {response:?}");
+        }
+    }
+
+    fn stop(mut self) -> ExitStatus {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("a child of ours");
+        eventually(Duration::from_secs(6), || match self.child.try_wait() {
+            Ok(Some(status)) => Ok(status),
+            other => Err(format!("still running: {other:?}")),
+        })
+    }
+}
+
+impl Drop for Stubborn {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A pipe that takes nothing more. Nobody reads the end that stays with the test.
+fn full_pipe() -> (PipeReader, File) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut writer = File::from(OwnedFd::from(writer));
+    fcntl_setfl(&writer, OFlags::NONBLOCK).expect("a descriptor of ours");
+    while writer.write(&[b'x'; 4096]).is_ok() {}
+    // What a program usually finds: a pipe that makes it wait.
+    fcntl_setfl(&writer, OFlags::empty()).expect("a descriptor of ours");
+    (reader, writer)
+}
+
+#[test]
+fn a_log_that_nobody_reads_does_not_hold_it_up() {
+    let (_reader, writer) = full_pipe();
+    let server = Stubborn::start(Stdio::null(), writer);
+    server.storm();
+    assert_eq!(server.stop().code(), Some(0));
+}
+
+#[test]
+fn a_log_that_cannot_be_written_does_not_kill_it() {
+    let full = OpenOptions::new().write(true).open("/dev/full").expect("a device");
+    let (reader, closed) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    for stderr in [Stdio::from(full), Stdio::from(closed)] {
+        let server = Stubborn::start(Stdio::null(), stderr);
+        server.storm();
+        assert_eq!(server.stop().code(), Some(0));
+    }
+}
+
+#[test]
+fn an_announcement_that_nobody_reads_does_not_make_it_deaf() {
+    let (_reader, writer) = full_pipe();
+    let server = Stubborn::start(writer.try_clone().expect("a descriptor"), writer);
+    server.storm();
+    assert_eq!(server.stop().code(), Some(0));
+}
+
+#[test]
+fn a_start_that_fails_ends_though_nobody_reads_why() {
+    let (_reader, writer) = full_pipe();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut server = Stubborn::start_at(taken.local_addr().expect("bound"), Stdio::null(), writer);
+    let status = eventually(PATIENCE, || server.child.try_wait().ok().flatten().ok_or_else(|| "running".to_owned()));
+    assert_eq!(status.code(), Some(1));
+}
