@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::shard::{Link, Order, Shard};
-use super::telemetry::Traffic;
+use super::telemetry::{Ending, Traffic};
 use crate::feeds::Change;
 use crate::limits::SHARD_QUEUE_LENGTH;
 use crate::protocol::message::Backend;
@@ -182,8 +182,8 @@ impl Seat {
     }
 
     /// Sends the last frames, a close frame among them, and ends the connection.
-    pub async fn close(&self, frames: Vec<u8>) {
-        let _ = self.shard.send(Order::Close { key: self.key, frames }).await;
+    pub async fn close(&self, frames: Vec<u8>, ending: Ending) {
+        let _ = self.shard.send(Order::Close { key: self.key, frames, ending }).await;
     }
 
     /// Gives the place up: the peer is gone.

@@ -12,10 +12,14 @@
 //! - either way the reader sees the end of the stream and says [`Order::Leave`], which alone frees the place. A key is
 //!   therefore never used by an order that was meant for its previous owner.
 
+#[cfg(test)]
+mod tests;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use std::{io, mem};
 
 use bytes::Bytes;
@@ -38,6 +42,15 @@ pub struct Link {
     pub socket: TcpStream,
     /// Set by the reader whenever anything arrives; cleared by the shard when it asks for a sign of life.
     pub heard: AtomicBool,
+    /// Set by the shard when it has given the connection up: whatever else the peer has sent is of no interest.
+    pub over: AtomicBool,
+}
+
+impl Link {
+    /// A connection that has just been upgraded.
+    pub fn new(socket: TcpStream) -> Link {
+        Link { socket, heard: AtomicBool::new(false), over: AtomicBool::new(false) }
+    }
 }
 
 /// What a shard is told.
@@ -67,6 +80,8 @@ pub enum Order {
         key: usize,
         /// Whole frames, the last of them a close frame.
         frames: Vec<u8>,
+        /// Why, to be counted unless it has been ending already.
+        ending: Ending,
     },
     /// The reader has seen the end of the stream.
     Leave {
@@ -93,7 +108,21 @@ struct Peer {
     pulse: Pulse,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+impl Peer {
+    /// Moves every deadline.
+    fn grant(&mut self, more: Duration) {
+        if let Stage::Closing(end) = &mut self.stage {
+            *end += more;
+        }
+        if let Some(since) = &mut self.stalled {
+            *since += more;
+        }
+        let (Pulse::Due(at) | Pulse::Awaited(at)) = &mut self.pulse;
+        *at += more;
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Stage {
     /// It gets bursts.
     Open,
@@ -121,6 +150,8 @@ pub struct Shard {
     blocked: Vec<usize>,
     /// Set once everybody has been sent away.
     closed: Option<CloseCode>,
+    /// When it last looked for what is due.
+    swept: Instant,
     ping: Bytes,
     traffic: Arc<Traffic>,
 }
@@ -142,6 +173,7 @@ impl Shard {
             latest: Default::default(),
             blocked: Vec::new(),
             closed: None,
+            swept: Instant::now(),
             ping: frame::ping().into(),
             traffic,
         }
@@ -158,8 +190,10 @@ impl Shard {
                     for order in batch.drain(..) {
                         self.obey(order).await;
                     }
+                    // Orders may come as fast as they are obeyed, and the runtime does not take the turn by itself.
+                    tokio::task::yield_now().await;
                 }
-                Wake::Sweep => self.sweep().await,
+                Wake::Sweep => self.sweep(Instant::now()).await,
                 Wake::Abandoned => return,
             }
         }
@@ -187,12 +221,15 @@ impl Shard {
                 }
             }
         }
-        match Pin::new(orders).poll_recv_many(cx, batch, WRITES_PER_YIELD) {
-            Poll::Ready(0) => return Poll::Ready(Wake::Abandoned),
-            Poll::Ready(_) => return Poll::Ready(Wake::Orders),
-            Poll::Pending => {}
+        // Before the orders, of which there may be no end: deadlines hold in a storm, too.
+        if sweep.poll_tick(cx).is_ready() {
+            return Poll::Ready(Wake::Sweep);
         }
-        sweep.poll_tick(cx).map(|_| Wake::Sweep)
+        match Pin::new(orders).poll_recv_many(cx, batch, WRITES_PER_YIELD) {
+            Poll::Ready(0) => Poll::Ready(Wake::Abandoned),
+            Poll::Ready(_) => Poll::Ready(Wake::Orders),
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     async fn obey(&mut self, order: Order) {
@@ -214,14 +251,14 @@ impl Shard {
                     }
                 }
             }
-            Order::Close { key, frames } => self.close(key, &frames),
+            Order::Close { key, frames, ending } => self.close(key, &frames, ending),
             Order::Leave { key } => self.leave(key),
             Order::CloseAll(code) => {
                 self.closed = Some(code);
                 let frame = frame::close(code, code.meaning());
                 let keys: Vec<usize> = self.peers.iter().map(|(key, _)| key).collect();
                 for (count, key) in keys.into_iter().enumerate() {
-                    self.dismiss(key, code, &frame);
+                    self.close(key, &frame, Ending::Closed(code));
                     pause(count).await;
                 }
             }
@@ -247,7 +284,7 @@ impl Shard {
         }
         match self.closed {
             None => self.flush(key),
-            Some(code) => self.dismiss(key, code, &frame::close(code, code.meaning())),
+            Some(code) => self.close(key, &frame::close(code, code.meaning()), Ending::Closed(code)),
         }
     }
 
@@ -335,24 +372,17 @@ impl Shard {
         }
     }
 
-    /// Begins the end: what waits, these frames, and no burst any more.
-    fn close(&mut self, key: usize, frames: &[u8]) {
+    /// Begins the end, unless it has begun: what waits, these frames, and no burst any more.
+    fn close(&mut self, key: usize, frames: &[u8], ending: Ending) {
         let peer = &mut self.peers[key];
         if peer.stage != Stage::Open {
             return;
         }
+        self.traffic.ended(ending);
         peer.stage = Stage::Closing(Instant::now() + CLOSE_TIMEOUT);
         peer.replies.extend_from_slice(frames);
         if peer.stalled.is_none() {
             self.flush(key);
-        }
-    }
-
-    /// Closes a connection for a reason of ours.
-    fn dismiss(&mut self, key: usize, code: CloseCode, frame: &[u8]) {
-        if self.peers[key].stage == Stage::Open {
-            self.traffic.ended(Ending::Closed(code));
-            self.close(key, frame);
         }
     }
 
@@ -384,13 +414,21 @@ impl Shard {
         if peer.stalled.take().is_some() {
             self.blocked.retain(|blocked| *blocked != key);
         }
+        peer.link.over.store(true, Ordering::Relaxed);
         // An error means that the peer has ended it already, which the reader sees too.
         let _ = SockRef::from(&peer.link.socket).shutdown(std::net::Shutdown::Both);
     }
 
     /// Looks for what is due.
-    async fn sweep(&mut self) {
-        let now = Instant::now();
+    ///
+    /// Time in which we did not look counts against nobody: when the process or its machine was stopped for a while, what
+    /// the peers said meanwhile is still to be read.
+    async fn sweep(&mut self, now: Instant) {
+        let slept = now.saturating_duration_since(self.swept + SWEEP_INTERVAL);
+        self.swept = now;
+        if slept >= SWEEP_INTERVAL {
+            self.peers.iter_mut().for_each(|(_, peer)| peer.grant(slept));
+        }
         let due = |peer: &Peer| match (peer.stage, peer.stalled, peer.pulse) {
             (Stage::Closing(end), ..) => now >= end,
             (Stage::Done, ..) => false,

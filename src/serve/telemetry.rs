@@ -83,12 +83,22 @@ impl Traffic {
 
     /// A connection ended.
     pub fn ended(&self, ending: Ending) {
+        self.endings(ending).add(1);
+    }
+
+    /// How many connections ended like this.
+    #[cfg(test)]
+    pub fn ended_so_far(&self, ending: Ending) -> u64 {
+        self.endings(ending).get()
+    }
+
+    fn endings(&self, ending: Ending) -> &Count {
         match ending {
-            Ending::ByPeer => self.by_peer.add(1),
-            Ending::Vanished => self.vanished.add(1),
+            Ending::ByPeer => &self.by_peer,
+            Ending::Vanished => &self.vanished,
             Ending::Closed(code) => {
                 let row = CLOSE_CODES.iter().position(|(row, ..)| *row == code);
-                self.closed[row.expect("every close code has its row")].add(1);
+                &self.closed[row.expect("every close code has its row")]
             }
         }
     }

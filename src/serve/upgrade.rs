@@ -51,7 +51,10 @@ async fn connect(app: Arc<App>, handover: Handover, feed: Feed) {
     };
     let _counted = app.world.connections.enter();
     app.traffic.opened(feed);
-    connection::serve(parts.io.into_inner(), &parts.read_buf, feed, &app.hub, &app.traffic).await;
+    // Copied: hyper's buffer is 8 KiB, mostly empty, and would stay for as long as the connection.
+    let early = parts.read_buf.to_vec();
+    drop(parts.read_buf);
+    connection::serve(parts.io.into_inner(), early, feed, &app.hub).await;
     drop(place);
 }
 

@@ -1,22 +1,27 @@
 //! What surrounds the server may be broken or hostile: it goes on, stays bounded, and leaves when it is told to.
 
 use std::fs::{File, OpenOptions};
-use std::io::{PipeReader, Write};
+use std::io::{ErrorKind, PipeReader, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use veloflux::limits::{CLOSE_TIMEOUT, INBOUND_BYTES_BURST, INBOUND_BYTES_PER_SECOND};
+use veloflux::protocol::Feed;
 
-use crate::support::{PATIENCE, eventually, http};
+use crate::support::{Frame, PATIENCE, TestServer, eventually, http};
 
 const TOKEN: &str = "hostile-token";
 
 /// More log lines than any buffer on the way to a stalled reader of stderr takes.
 const STORM: usize = 400;
+
+/// What two kernels may hold of a stream on one machine, at most.
+const KERNEL_BYTES: usize = 16 << 20;
 
 /// A server with odd places to write to.
 struct Stubborn {
@@ -123,4 +128,27 @@ fn a_start_that_fails_ends_though_nobody_reads_why() {
     let mut server = Stubborn::start_at(taken.local_addr().expect("bound"), Stdio::null(), writer);
     let status = eventually(PATIENCE, || server.child.try_wait().ok().flatten().ok_or_else(|| "running".to_owned()));
     assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn a_peer_that_has_been_closed_is_not_read_at_full_speed() {
+    let server = TestServer::start();
+    let mut peer = server.open(Feed::Metrics);
+    peer.json();
+    peer.send_frame(&Frame::text("unmasked").unmasked());
+    assert_eq!(peer.close_frame_within(PATIENCE).close_code(), Some(1002));
+    let mut stream = peer.stream();
+    stream.set_write_timeout(Some(Duration::from_millis(100))).expect("a TCP option");
+    let (start, mut taken) = (Instant::now(), 0);
+    while start.elapsed() < Duration::from_secs(10) {
+        match stream.write(&[0; 64 * 1024]) {
+            Ok(count) => taken += count,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => break,
+        }
+    }
+    let lasting = CLOSE_TIMEOUT.as_secs() as usize + 2;
+    let limit = INBOUND_BYTES_BURST as usize + lasting * INBOUND_BYTES_PER_SECOND as usize + KERNEL_BYTES;
+    assert!(taken < limit, "{taken} bytes in {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "it is thrown out in the end");
 }
