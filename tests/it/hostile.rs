@@ -8,12 +8,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{OFlags, fcntl_setfl};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
-use veloflux::limits::{CLOSE_TIMEOUT, INBOUND_BYTES_BURST, INBOUND_BYTES_PER_SECOND};
+use veloflux::limits::{ACCEPT_PAUSE, CLOSE_TIMEOUT, INBOUND_BYTES_BURST, INBOUND_BYTES_PER_SECOND};
 use veloflux::protocol::Feed;
 
-use crate::support::{Frame, PATIENCE, TestServer, eventually, http};
+use crate::support::{Frame, PATIENCE, Socket, TestServer, eventually, http};
 
 const TOKEN: &str = "hostile-token";
 
@@ -151,4 +151,25 @@ fn a_peer_that_has_been_closed_is_not_read_at_full_speed() {
     let limit = INBOUND_BYTES_BURST as usize + lasting * INBOUND_BYTES_PER_SECOND as usize + KERNEL_BYTES;
     assert!(taken < limit, "{taken} bytes in {:?}", start.elapsed());
     assert!(start.elapsed() < Duration::from_secs(10), "it is thrown out in the end");
+}
+
+#[test]
+fn out_of_descriptors_it_waits_says_so_once_and_goes_on() {
+    let server = TestServer::start();
+    assert_eq!(server.get("/livez").status, 200);
+    // Room for a few, whatever it has open already.
+    let limit = Rlimit { current: Some(60), maximum: Some(60) };
+    prlimit(Some(server.pid()), Resource::Nofile, limit).expect("a child of ours");
+    let waiting: Vec<Socket> = (0..80).map(|_| Socket::connect(server.address())).collect();
+    let complaints = || server.stderr().matches("cannot accept connections").count();
+    eventually(PATIENCE, || if complaints() > 0 { Ok(()) } else { Err(server.stderr()) });
+    // Several pauses of the accept loop.
+    std::thread::sleep(10 * ACCEPT_PAUSE);
+    assert_eq!(complaints(), 1, "{}", server.stderr());
+    drop(waiting);
+    assert_eq!(server.get("/livez").status, 200);
+    eventually(PATIENCE, || {
+        let stderr = server.stderr();
+        if stderr.contains("accepting connections again") { Ok(()) } else { Err(stderr) }
+    });
 }
