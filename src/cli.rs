@@ -1,1 +1,134 @@
-//! .
+//! The command line: every command, flag, environment variable and help text, parsed into types.
+//!
+//! The only door of `clap`. What the values mean together (which server, which token) is decided in `commands`.
+
+mod connection;
+mod control;
+mod help;
+mod probe;
+mod serve;
+mod subject;
+mod watch;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+pub use connection::{ConnectionArgs, Header, OutputArgs};
+pub use control::{ControlAction, ControlArgs};
+pub use help::{ENVIRONMENT, FILES, examples};
+pub use probe::ProbeArgs;
+pub use serve::ServeArgs;
+pub use subject::Subject;
+pub use watch::{Jitter, PingMode, WatchArgs, WatchFormat};
+
+/// Stream a live, truthful view of a service fleet over WebSocket
+///
+/// `serve` measures a fleet and streams what it measured; `watch`, `probe` and `control` speak to such a server.
+#[derive(Debug, Parser)]
+#[command(name = "veloflux", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(after_long_help = help::page("veloflux"))]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Measure a fleet and stream it
+    ///
+    /// With nothing configured it listens on 127.0.0.1:8080, measures this host and meters its own requests. It needs
+    /// neither root nor the network.
+    #[command(after_long_help = help::page("serve"))]
+    Serve(ServeArgs),
+    /// Follow feeds, one line a message
+    ///
+    /// Connects again by itself when a connection is lost, and says so on standard error.
+    #[command(after_long_help = help::page("watch"))]
+    Watch(WatchArgs),
+    /// Try feeds and URLs once, and time every phase
+    ///
+    /// Times name lookup, TCP, TLS, upgrade, first message, pings and close of each target. Every wait has a deadline.
+    #[command(after_long_help = help::page("probe"))]
+    Probe(ProbeArgs),
+    /// Ask a server to update, pause or resume its feeds
+    ///
+    /// The token of a server started on this machine by this user is found by itself.
+    #[command(after_long_help = help::page("control"))]
+    Control(ControlArgs),
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// The definition of the whole command line, for completions and man pages.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Why no command was read: a wrong usage, or help and version, which clap treats alike. `use_stderr` tells them apart.
+pub type Refusal = clap::Error;
+
+/// Reads the command line of this process.
+///
+/// # Errors
+/// [`Refusal`].
+pub fn parse() -> Result<Cli, Refusal> {
+    Cli::try_parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(arguments: &[&str]) -> String {
+        let arguments = std::iter::once(&"veloflux").chain(arguments);
+        Cli::try_parse_from(arguments).expect_err("a wrong usage").to_string()
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn a_wrong_word_is_refused_with_what_was_meant() {
+        for (arguments, words) in [
+            (["watch", "metrisc"], "did you mean `metrics`?"),
+            (["probe", "helth"], "did you mean `health`?"),
+            (["watch", "127.0.0.1:8080"], "has no scheme"),
+            (["watch", "http://127.0.0.1"], "`watch` follows ws:// and wss://"),
+            (["probe", "ftp://x/"], "no probe for the scheme `ftp`"),
+            (["watch", "--duration=5"], "`5` has no unit"),
+            (["watch", "--count=0"], "0 is not in 1.."),
+            (["watch", "--header=X"], "write `Name: value`"),
+        ] {
+            let text = refusal(&arguments);
+            assert!(text.contains(words), "{arguments:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn there_is_no_flag_that_would_show_a_token_in_the_process_list() {
+        assert!(refusal(&["control", "check", "--token", "x"]).contains("--token-file"));
+    }
+}

@@ -13,9 +13,191 @@ pub const CHECKS_AT_ONCE_MAX: usize = 256;
 /// Bytes of a response body that a check reads while it looks for its substring. What it says past that is not a health report.
 pub const CHECK_BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of its words that are kept when a peer explains an error. Enough for a sentence, too few for a page.
+pub const PEER_WORDS_BYTES_MAX: usize = 200;
+
+/// Names that are looked up at the same moment. Each blocks a thread, for ten seconds and more when the name server is
+/// dead; a live one answers this many in a few milliseconds.
+pub const LOOKUPS_AT_ONCE_MAX: usize = 32;
+
+// ---- usage ----------------------------------------------------------------------------------------------------------
+
+/// Time between two bookings, and so the most usage that `kill -9` can lose. One transaction a second is no load.
+pub const BOOKING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Longest wait for a ledger that another program has locked. Shorter than the wait for the next booking, which tries
+/// again anyway, and short enough that a start is not held up.
+pub const LEDGER_LOCK_TIMEOUT: Duration = Duration::from_millis(250);
+
+// ---- config ---------------------------------------------------------------------------------------------------------
+
+/// Longest settings file. Ten thousand backends fit; past that it is some other file.
+pub const SETTINGS_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Longest file that holds one secret. A signed token fits, and more would not fit into an HTTP header.
+pub const SECRET_BYTES_MAX: u64 = 8 * 1024;
+
+/// Longest name of a node, a pool, a check or a unit, so that every line that shows one stays readable.
+pub const NAME_CHARS_MAX: usize = 64;
+
+/// Shortest time between two checks of one target. More often than this is load, not observation.
+pub const CHECK_INTERVAL_MIN: Duration = Duration::from_millis(100);
+
+/// Most answers in a row that `rise` and `fall` may ask for. More would hide a change for many minutes.
+pub const CHECK_COUNT_MAX: u32 = 100;
+
+/// Longest time a server may take to leave. Service managers give up waiting long before.
+pub const DRAIN_TIMEOUT_MAX: Duration = Duration::from_secs(600);
+
 // ---- serve ----------------------------------------------------------------------------------------------------------
 
-/// Longest wait for a frame to leave. A peer slower than this is cut off and counted: its buffer is not ours to keep.
+/// Longest time without progress while a frame waits to leave. A peer slower than this is cut off and counted: its buffer
+/// is not ours to keep.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a connection may linger after our close frame, so that the peer can read it before the socket goes.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often a shard looks for pings that are due and deadlines that have passed. Once a second over ten thousand
+/// connections costs less than a tenth of a millisecond.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Connections a shard writes to before it lets other tasks run.
+pub const WRITES_PER_YIELD: usize = 256;
+
+/// Orders that may wait for a shard. Readers wait when it is full, and so their peers do.
+pub const SHARD_QUEUE_LENGTH: usize = 1024;
+
+/// Updates that may wait between the feeds and the hub. Five feeds, so it only fills when the hub is busy writing.
+pub const UPDATE_QUEUE_LENGTH: usize = 16;
+
+/// Force-updates that may wait for one feed. They are answered together by one measurement, so few ever wait.
+pub const FORCE_QUEUE_LENGTH: usize = 64;
+
+/// Pongs and answers that may wait for one peer that does not read, in bytes. A peer that goes on asking is cut off.
+/// Room for a few answers to the largest question.
+pub const REPLY_BYTES_MAX: usize = 256 * 1024;
+
+/// Unsent bytes the kernel may hold for one connection. Without it a sleeping reader has megabytes of old news queued.
+pub const UNSENT_BYTES_MAX: u32 = 16 * 1024;
+
+/// The buffer in which a frame is assembled, per connection that has ever said something. It grows for a long message.
+pub const RECEIVE_BUFFER_BYTES: usize = 128;
+
+/// Bytes read from a peer in one go. On the stack, so it costs nothing per connection.
+pub const READ_BYTES: usize = 8 * 1024;
+
+/// Messages a peer may send in a burst before [`INBOUND_MESSAGES_PER_SECOND`] holds.
+pub const INBOUND_MESSAGES_BURST: u32 = 500;
+
+/// Messages and control frames a peer may send, lasting. A client sends a ping every 30 s; past this it gets close code 4429.
+pub const INBOUND_MESSAGES_PER_SECOND: u32 = 100;
+
+/// Bytes a peer may send in a burst before [`INBOUND_BYTES_PER_SECOND`] holds: four of the largest messages.
+pub const INBOUND_BYTES_BURST: u32 = 4 * 1024 * 1024;
+
+/// Bytes a peer may send, lasting. Past this we read slower, and so the peer can only write slower.
+pub const INBOUND_BYTES_PER_SECOND: u32 = 1024 * 1024;
+
+/// How long the kernel waits for a peer to take or acknowledge what was sent before it gives the connection up. Ends what
+/// our own deadlines do not see: an answer nobody reads, a machine that is gone. Well past [`WRITE_TIMEOUT`], which says why.
+pub const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Time for a request head to arrive. A client that drips its header is closed after this.
+pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Time for a request body to arrive.
+pub const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Largest request head, in bytes. Browsers with many cookies stay below 16 KiB.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
+
+/// Largest request body, in bytes. A command is a few dozen.
+pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// Connections the kernel may hold for us until we accept them. A crowd that comes back after a restart is thousands at once.
+pub const ACCEPT_BACKLOG: u32 = 4096;
+
+/// Pause after `accept` failed, most often because descriptors ran out. Without it the loop would spin.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Descriptors that stay free for checks, the ledger and files when connections take the rest.
+pub const DESCRIPTORS_RESERVED: usize = 512;
+
+/// Longest wait for a forced update to be measured and handed out. All checks run at most their timeout, in a few waves.
+pub const FORCE_TIMEOUT: Duration = Duration::from_secs(30);
+
+// ---- feeds ----------------------------------------------------------------------------------------------------------
+
+/// How often requests and event-loop lag are sampled. A forced `metrics` message is exact to this.
+pub const SAMPLE_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Shortest time a CPU share is measured over. The kernel counts in hundredths of a second, so less would be noise.
+pub const CPU_INTERVAL_MIN: Duration = Duration::from_millis(250);
+
+/// How long changes are gathered before they are told, so that a rack that goes down is one message and not forty. Too
+/// short for anybody to see.
+pub const GATHER_TIME: Duration = Duration::from_millis(10);
+
+/// Updates in one tick past which the whole list is sent instead, by the contract.
+pub const UPDATES_PER_TICK_MAX: usize = 50;
+
+/// Sentences in `reasons`, by the contract.
+pub const REASONS_MAX: usize = 10;
+
+/// Event-loop lag past which the server calls itself degraded: a tick late by this much is visible.
+pub const LAG_DEGRADED: Duration = Duration::from_millis(250);
+
+/// Event-loop lag past which the server calls itself unhealthy: the fastest cadence is half missed.
+pub const LAG_UNHEALTHY: Duration = Duration::from_secs(1);
+
+/// Free disk space below which the state directory is degraded, in bytes. The ledger needs a few hundred kilobytes.
+pub const DISK_FREE_DEGRADED_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Free disk space below which the state directory is unhealthy, in bytes.
+pub const DISK_FREE_UNHEALTHY_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Share of the descriptor limit in use past which the server is degraded, in percent.
+pub const DESCRIPTORS_DEGRADED_PERCENT: u64 = 80;
+
+/// Share of the descriptor limit in use past which the server is unhealthy, in percent.
+pub const DESCRIPTORS_UNHEALTHY_PERCENT: u64 = 95;
+
 // ---- client ---------------------------------------------------------------------------------------------------------
+
+/// Addresses of one name that are tried. Past it a name has more addresses than a person would wait for.
+pub const ADDRESSES_MAX: usize = 8;
+
+/// Head start of one address over the next, the value RFC 8305 recommends.
+pub const ADDRESS_STAGGER: Duration = Duration::from_millis(250);
+
+/// The largest message a client takes, in bytes. A snapshot of fifty thousand backends fits; a peer that announces more is
+/// cut off before it is buffered.
+pub const CLIENT_MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes a client reads at once. Tungstenite clears this much at every read, so its default of 128 KiB costs more than a feed.
+pub const CLIENT_READ_BUFFER_BYTES: usize = 8 * 1024;
+
+/// The longest wait a server may ask of a client. A `Retry-After` of a day is a mistake, or looks like one.
+pub const RETRY_HINT_MAX: Duration = Duration::from_secs(300);
+
+/// How long an end waits for the other's half of the closing handshake.
+pub const CLOSE_GRACE: Duration = Duration::from_secs(1);
+
+/// Events of one command that wait to be written. A reader that falls behind slows the reading down, and the server skips.
+pub const EVENTS_WAITING_MAX: usize = 256;
+
+/// Cadences without a message after which a feed is stale: one may be late, two may be jitter, three are missing.
+pub const STALE_AFTER_CADENCES: u32 = 3;
+
+/// Bytes of an answer of the control API that are read.
+pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of the first line of an HTTP answer that a probe reads.
+pub const STATUS_LINE_BYTES_MAX: usize = 1024;
+
+/// Targets that one probe tries at the same moment.
+pub const PROBES_AT_ONCE_MAX: usize = 5;
+
+/// The newest measured values that a summary of a watch is made of. A watch runs for months.
+pub const SAMPLES_MAX: usize = 4096;

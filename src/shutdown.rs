@@ -1,7 +1,6 @@
 //! Stopping: a token that tells every task to leave, and a tracker that knows whether they have.
 
 use std::future::Future;
-use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
@@ -20,7 +19,7 @@ impl Shutdown {
         Self::default()
     }
 
-    /// Starts a task that [`Shutdown::drain`] will wait for. It has to end soon after [`Shutdown::begun`].
+    /// Starts a task that [`Shutdown::ended`] waits for. It has to end soon after [`Shutdown::begun`].
     pub fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -45,12 +44,9 @@ impl Shutdown {
         self.token.is_cancelled()
     }
 
-    /// Waits for the tasks, at most `deadline`. Gives the number of tasks that were still running then.
-    pub async fn drain(&self, deadline: Duration) -> usize {
+    /// Resolves when every task has ended. Wrap it in a deadline.
+    pub async fn ended(&self) {
         self.tasks.close();
-        match tokio::time::timeout(deadline, self.tasks.wait()).await {
-            Ok(()) => 0,
-            Err(_) => self.tasks.len(),
-        }
+        self.tasks.wait().await;
     }
 }

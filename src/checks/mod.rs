@@ -1,8 +1,27 @@
 //! Active checks: what is asked of a backend or a dependency, how often, and what its answers mean.
+//!
+//! A kind of check is one file and its row in [`KINDS`]. Nothing here knows pools, feeds or sockets of ours.
+
+mod connection;
+mod http;
+mod monitor;
+mod options;
+mod postgres;
+mod probe;
+mod redis;
+mod state;
+mod tcp;
 
 use std::time::Duration;
 
+pub use monitor::Monitor;
+pub use options::ProbeOptions;
+pub use probe::{Kind, Probe};
+
 use crate::protocol::{Health, Timestamp};
+
+/// Every kind of check. A target's scheme decides which one it gets.
+pub const KINDS: &[Kind] = &[http::KIND, tcp::KIND, redis::KIND, postgres::KIND];
 
 /// What one check is told to do. Built by `config`, never changed afterwards.
 #[derive(Debug, Clone)]
@@ -15,24 +34,20 @@ pub struct CheckSpec {
     pub timing: Timing,
 }
 
-/// How a target is asked. One variant and one file a kind.
-#[derive(Debug, Clone)]
-pub enum Probe {}
-
 /// When a check runs and how its results become a state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timing {
-    /// Time between two checks. Default 5 s.
+    /// Time between the starts of two checks. Default 5 s.
     pub interval: Duration,
-    /// Time between two checks while a change is being confirmed. Default 1 s.
+    /// The same while a change is being confirmed. Default 1 s.
     pub fast_interval: Duration,
-    /// Longest one check may take. Default 2 s.
+    /// Longest one check may take, name lookup and all. Default 2 s.
     pub timeout: Duration,
     /// Passes in a row that make an unhealthy target healthy. Default 2.
     pub rise: u32,
     /// Failures in a row that make a healthy target unhealthy. Default 3.
     pub fall: u32,
-    /// A pass slower than this is degraded; none: never.
+    /// A target whose passes are mostly slower than this is degraded; none: never.
     pub degraded_above: Option<Duration>,
 }
 
@@ -58,11 +73,12 @@ pub struct CheckState {
     pub status: Health,
     /// The end of the last check that confirmed `status`.
     pub last_check: Option<Timestamp>,
-    /// How long the last check took.
+    /// How long the last check took, passed or not.
     pub latency: Option<Duration>,
     /// When `status` last changed.
     pub last_change: Option<Timestamp>,
-    /// Why it is not healthy, in words.
+    /// Why it is not healthy, in words; while a healthy one is being doubted, what the last check found. None when there is
+    /// nothing to say.
     pub error: Option<String>,
     /// Whether a change is being confirmed: the last results speak against `status`.
     pub confirming: bool,

@@ -1,1 +1,14 @@
-//! .
+//! The client: one session that connects, listens, notices when it is alone and connects again. Prints nothing; what
+//! happened comes out as events, and whoever runs it decides what they are worth.
+
+pub mod backoff;
+pub mod connect;
+pub mod control;
+pub mod credentials;
+pub mod endpoint;
+pub mod event;
+pub mod gap;
+pub mod heartbeat;
+pub mod loss;
+pub mod probe;
+pub mod session;

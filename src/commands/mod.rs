@@ -1,6 +1,77 @@
-//! The commands.
+//! The commands: each turns its flags into settings, runs, writes, and ends with an exit code.
+
+mod control;
+mod probe;
+mod serve;
+mod setup;
+mod signals;
+mod watch;
+
+use std::process::ExitCode;
+
+use crate::cli::{self, Command, Format};
+use crate::exit::Exit;
+use crate::output::Unwritable;
+
+/// Why a command failed before its work was done.
+#[derive(Debug)]
+struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    fn new(exit: Exit, cause: impl ToString) -> Failure {
+        Failure { exit, message: cause.to_string() }
+    }
+}
 
 /// Runs the command line of this process.
-pub fn run() -> std::process::ExitCode {
-    crate::exit::Exit::Done.into()
+pub fn run() -> ExitCode {
+    let command = match cli::parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return refuse(&error).into(),
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let exit = match command {
+        Command::Serve(args) => block_on(cores, serve::run(args)),
+        Command::Watch(args) => block_on(2, watch::run(args)),
+        Command::Probe(args) => block_on(2, probe::run(args)),
+        Command::Control(args) => block_on(2, control::run(args)),
+    };
+    signals::end(exit)
+}
+
+/// Shows help, the version, or what is wrong with the command line.
+fn refuse(error: &cli::Refusal) -> Exit {
+    match (error.print(), error.use_stderr()) {
+        (_, true) => Exit::Usage,
+        (Err(error), false) if error.kind() != std::io::ErrorKind::BrokenPipe => Exit::Failed,
+        (_, false) => Exit::Done,
+    }
+}
+
+/// Runs a command to its end. What still runs then is cut off: the command has decided that it does not matter.
+fn block_on(threads: usize, command: impl Future<Output = Exit>) -> Exit {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = runtime.expect("a process that was started can start a few threads");
+    let exit = runtime.block_on(command);
+    runtime.shutdown_background();
+    exit
+}
+
+/// What to do about a line that was not written: a reader that left has what it wanted.
+fn unwritten(talk: crate::output::Talk, error: &Unwritable) -> Exit {
+    match error {
+        Unwritable::Closed => Exit::Done,
+        Unwritable::Failed(_) => {
+            talk.error(&error.to_string());
+            Exit::Failed
+        }
+    }
+}
+
+/// `--json` is `--format json`.
+fn format(format: Format, json: bool) -> Format {
+    if json { Format::Json } else { format }
 }

@@ -1,91 +1,99 @@
 //! Settings: everything the user may choose for `serve`, read once and valid from then on.
+//!
+//! A flag goes before its environment variable, a variable before the file, the file before the default. Every mistake
+//! is told, with the line it stands on and what to write instead.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
+mod auth;
+mod billing;
+mod check;
+mod dependencies;
+mod example;
+mod overrides;
+mod pools;
+mod report;
+mod section;
+mod server;
+mod settings;
+mod summary;
+#[cfg(test)]
+mod tests;
 
-use crate::checks::CheckSpec;
-use crate::secret::Secret;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
-/// Everything `serve` is told. There is no way to hold an invalid one.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Where to listen. Default `127.0.0.1:8080`.
-    pub listen: SocketAddr,
-    /// Where the ledger and the generated token live.
-    pub state_dir: PathBuf,
-    /// The name of this node in `status`. Default: the host name.
-    pub node: String,
-    /// Browser origins let in beside the same origin and loopback ones, each `scheme://host[:port]`.
-    pub allowed_origins: Vec<String>,
-    /// Longest time between being told to stop and leaving. Default 5 s.
-    pub drain_timeout: Duration,
-    /// Who may read and control.
-    pub auth: Auth,
-    /// The pools, in the order of the file.
-    pub pools: Vec<Pool>,
-    /// The named dependency checks, in the order of the file.
-    pub dependencies: Vec<Dependency>,
-    /// What usage costs.
-    pub tariff: crate::usage::Tariff,
+use toml::de::DeTable;
+
+pub use example::EXAMPLE;
+pub use overrides::Overrides;
+pub use report::{ConfigError, Problem};
+pub use settings::{Auth, Backend, ControlToken, Dependency, FeedAccess, Pool, Settings};
+pub use summary::Summary;
+
+use crate::limits::SETTINGS_BYTES_MAX;
+use crate::net::fault::io_words;
+use report::Report;
+use section::Section;
+
+/// Reads the settings file named in `overrides`, if any, and lays `overrides` over it.
+///
+/// # Errors
+/// [`ConfigError`] with every mistake in the file and the flags.
+pub fn load(overrides: &Overrides) -> Result<Settings, ConfigError> {
+    match &overrides.config {
+        Some(file) => parse(file, &text_of(file)?, overrides),
+        None => parse(Path::new(""), "", overrides),
+    }
 }
 
-/// Who may read and control.
-#[derive(Debug, Clone)]
-pub struct Auth {
-    /// Where the control token comes from.
-    pub control: ControlToken,
-    /// Who may read the feeds.
-    pub feeds: FeedAccess,
+fn text_of(path: &Path) -> Result<String, ConfigError> {
+    let read = || -> std::io::Result<String> {
+        let mut text = String::new();
+        File::open(path)?.take(SETTINGS_BYTES_MAX + 1).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    match read() {
+        Err(error) => {
+            let why = io_words(&error);
+            Err(ConfigError::of_file(path, format!("cannot be read: {why}; check the path given to `--config`")))
+        }
+        Ok(text) if text.len() as u64 > SETTINGS_BYTES_MAX => Err(ConfigError::of_file(
+            path,
+            format!("is longer than {SETTINGS_BYTES_MAX} bytes; is this the right file?"),
+        )),
+        Ok(text) => Ok(text),
+    }
 }
 
-/// Where the control token comes from.
-#[derive(Debug, Clone)]
-pub enum ControlToken {
-    /// Given in a file (then its path is kept, so that `veloflux control` on this machine can find it) or variable.
-    Given(Secret, Option<PathBuf>),
-    /// Generated at first start and kept in the state directory.
-    Generated,
-}
-
-/// Who may read the feeds.
-#[derive(Debug, Clone)]
-pub enum FeedAccess {
-    /// Whoever can connect.
-    Public,
-    /// Whoever presents this token, or the control token.
-    Token(Secret),
-}
-
-/// A pool of backends.
-#[derive(Debug, Clone)]
-pub struct Pool {
-    /// Its name, unique.
-    pub name: String,
-    /// How many enabled backends have to pass. Default 1.
-    pub min_healthy: usize,
-    /// Whether the fleet is unhealthy with fewer than `min_healthy`; else degraded. Default true.
-    pub critical: bool,
-    /// Its backends, in the order of the file.
-    pub backends: Vec<Backend>,
-}
-
-/// One backend of a pool.
-#[derive(Debug, Clone)]
-pub struct Backend {
-    /// `host:port` as it stands on the wire, unique within its pool.
-    pub address: String,
-    /// Its share of traffic. Default 1.
-    pub weight: u32,
-    /// How it is checked. The name is `pool/address`.
-    pub check: CheckSpec,
-}
-
-/// A named dependency.
-#[derive(Debug, Clone)]
-pub struct Dependency {
-    /// Whether the fleet is unhealthy without it. Default true.
-    pub critical: bool,
-    /// How it is checked. The name is the name of the dependency.
-    pub check: CheckSpec,
+fn parse(file: &Path, text: &str, overrides: &Overrides) -> Result<Settings, ConfigError> {
+    let (document, mistakes) = DeTable::parse_recoverable(text);
+    let mut report = Report::new(file, text);
+    if !mistakes.is_empty() {
+        // What comes after a mistake in the syntax may be misread: noting more would only mislead.
+        for mistake in &mistakes {
+            let byte = mistake.span().map_or(text.len(), |span| span.start);
+            report.syntax(byte, mistake.message());
+        }
+        return Err(report.into_error());
+    }
+    let mut root = Section::root(&document);
+    let server = server::Server::read(&mut root, overrides, &mut report);
+    let auth = auth::read(&mut root, overrides, &server.listen, &mut report);
+    let tariff = billing::read(&mut root, &mut report);
+    let pools = pools::read(&mut root, overrides, &mut report);
+    let dependencies = dependencies::read(&mut root, overrides, &mut report);
+    root.finish(&mut report);
+    let warnings = report.finish()?;
+    Ok(Settings {
+        listen: server.listen.value,
+        state_dir: server.state_dir,
+        node: server.node,
+        allowed_origins: server.allowed_origins,
+        drain_timeout: server.drain_timeout,
+        auth,
+        pools,
+        dependencies,
+        tariff,
+        warnings,
+    })
 }

@@ -1,1 +1,13 @@
-//! .
+//! The only way an address enters the program, and the only way out to one: targets, names, TCP, TLS, HTTP, and what went
+//! wrong in words.
+
+pub mod dial;
+pub mod fault;
+pub mod http;
+pub mod resolve;
+pub mod target;
+pub mod tls;
+
+pub use fault::Fault;
+pub use resolve::resolve;
+pub use target::{BadTarget, Target};

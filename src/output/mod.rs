@@ -1,1 +1,18 @@
-//! .
+//! The terminal: what is written, where, and in which colours. The one place that writes to standard output and error.
+//!
+//! Results go to standard output, talk to standard error. Whatever a peer sent is made harmless first ([`clean`]).
+
+pub mod clean;
+pub mod color;
+pub mod feed;
+pub mod progress;
+pub mod record;
+pub mod report;
+pub mod stderr;
+pub mod stdout;
+pub mod summary;
+
+pub use clean::clean;
+pub use color::Paint;
+pub use stderr::Talk;
+pub use stdout::{Stdout, Unwritable};

@@ -41,9 +41,10 @@ pub struct Backend {
     pub weight: u32,
     /// What was measured.
     pub status: Health,
-    /// When `status` was last confirmed: the end of that check. Absent before the first.
+    /// When `status` was last confirmed: the end of that check. `null` before the first.
     pub last_check: Option<Timestamp>,
-    /// The words behind `status`: `up`, `down`, `slow`, `checking`.
+    /// The status in an operator's words: `up`, `slow`, `failing` (passes, but the last checks did not), `down`,
+    /// `recovering` (down, but the last checks passed), `checking`.
     pub state: String,
     /// What the operator wants.
     pub admin: Admin,
@@ -121,6 +122,8 @@ pub struct Metrics {
     pub timestamp: Timestamp,
     /// What `cpu` is a share of.
     pub scope: Scope,
+    /// What `memory` is a share of. A container may have a limit for one and not for the other.
+    pub memory_scope: Scope,
     /// Requests completed since the server started; never goes back.
     pub requests_total: u64,
     /// `requests` divided by the length of the window, one decimal.

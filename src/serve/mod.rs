@@ -1,1 +1,75 @@
-//! .
+//! The server: listening, letting in, answering over HTTP, and handing feeds to connections.
+
+pub mod auth;
+pub mod connection;
+mod control;
+mod dashboard;
+mod error;
+pub mod hub;
+pub mod listener;
+pub mod origin;
+mod pace;
+pub mod routes;
+pub mod shard;
+pub mod telemetry;
+mod upgrade;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::feeds::{Feeds, Update, World};
+use crate::protocol::CloseCode;
+use crate::shutdown::Shutdown;
+use auth::Guard;
+use hub::Hub;
+use telemetry::{Telemetry, Traffic};
+
+/// Everything a request can reach.
+pub struct App {
+    world: Arc<World>,
+    feeds: Feeds,
+    hub: Arc<Hub>,
+    traffic: Arc<Traffic>,
+    telemetry: Telemetry,
+    guard: Guard,
+    stopping: Shutdown,
+    connections: Shutdown,
+}
+
+impl App {
+    /// Starts the feeds and the hub. `connections` is the shutdown of what has to outlive the feeds: the hub has to be
+    /// there to say goodbye when `shutdown` has ended everything else.
+    pub fn start(world: Arc<World>, guard: Guard, shutdown: &Shutdown, connections: &Shutdown) -> Arc<App> {
+        let traffic = Arc::new(Traffic::default());
+        let shards = std::thread::available_parallelism().map_or(1, usize::from);
+        let hub = Arc::new(Hub::start(shards, &traffic, connections));
+        let (feeds, updates) = Feeds::start(&world, shutdown);
+        shutdown.spawn(hand_over(updates, Arc::clone(&hub)));
+        let telemetry = Telemetry::new(&world, &traffic);
+        Arc::new(App {
+            world,
+            feeds,
+            hub,
+            traffic,
+            telemetry,
+            guard,
+            stopping: shutdown.clone(),
+            connections: connections.clone(),
+        })
+    }
+
+    /// Sends every feed connection away.
+    pub async fn say_goodbye(&self, code: CloseCode) {
+        self.hub.close_all(code).await;
+    }
+}
+
+/// Publishes what the feeds say until they have ended.
+async fn hand_over(mut updates: mpsc::Receiver<Update>, hub: Arc<Hub>) {
+    while let Some(update) = updates.recv().await {
+        hub.publish(update.feed, update.change).await;
+        // The feed may have been told to stop meanwhile.
+        let _ = update.delivered.send(());
+    }
+}

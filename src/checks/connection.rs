@@ -1,0 +1,34 @@
+//! The connection of a check: dialled afresh, and read only so far.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::Instant;
+
+use crate::limits::CHECK_BODY_BYTES_MAX;
+use crate::net::dial::{Peer, Stream, dial};
+use crate::net::{Fault, Target};
+
+/// The dialler wants a deadline of its own; that of a check is the monitor's, and it comes long before this one.
+const NEVER: Duration = Duration::from_secs(24 * 3600);
+
+/// Dials `target`, with TLS if `tls` says how.
+pub(super) async fn dialled(target: &Target, tls: Option<&Arc<ClientConfig>>) -> Result<Stream, Fault> {
+    let host = target.host();
+    let peer = Peer { host: &host, port: target.port(), tls };
+    match dial(peer, Instant::now() + NEVER).await {
+        Ok(dialed) => Ok(dialed.stream),
+        Err(error) => Err(error.fault),
+    }
+}
+
+/// The same connection, closed after [`CHECK_BODY_BYTES_MAX`] bytes from a peer that will not stop talking.
+pub(super) fn bounded<S>(stream: S) -> impl AsyncRead + AsyncWrite + Unpin + Send + 'static
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let (read, write) = tokio::io::split(stream);
+    tokio::io::join(read.take(CHECK_BODY_BYTES_MAX as u64), write)
+}

@@ -1,0 +1,315 @@
+//! The state of one target: what a row of results says about it. Pure: time and results go in as arguments.
+//!
+//! - The first result decides at once.
+//! - `fall` failures in a row make a target that passes unhealthy; `rise` passes in a row bring it back. One result to the
+//!   contrary and the row starts anew.
+//! - A target that passes is degraded while the median of its last passes is above the threshold, and healthy again once
+//!   that is below four fifths of it. What it took before it was unhealthy no longer counts.
+//! - While results contradict the state a change is being confirmed: the checks follow each other faster.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{CheckSpec, CheckState, Timing};
+use crate::net::fault::in_words;
+use crate::protocol::{Health, Timestamp};
+
+/// Passes whose median is held against the latency threshold: three slow ones of five are not an accident.
+const LATENCIES: usize = 5;
+
+/// Share of the latency threshold below which a degraded target is healthy again: near the threshold it stays what it is.
+const BACK_BELOW: f64 = 0.8;
+
+/// A change of status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Flip {
+    pub(super) from: Health,
+    pub(super) to: Health,
+}
+
+/// Folds the results of one check.
+#[derive(Debug)]
+pub(super) struct Machine {
+    timing: Timing,
+    state: CheckState,
+    /// Results in a row that contradict the status.
+    against: u32,
+    /// What the last passes took, oldest first.
+    latencies: VecDeque<Duration>,
+}
+
+impl Machine {
+    pub(super) fn new(spec: &CheckSpec) -> Machine {
+        Machine {
+            timing: spec.timing.clone(),
+            state: CheckState {
+                name: spec.name.clone(),
+                status: Health::Unknown,
+                last_check: None,
+                latency: None,
+                last_change: None,
+                error: None,
+                confirming: false,
+                passed: 0,
+                failed: 0,
+                spent: Duration::ZERO,
+            },
+            against: 0,
+            latencies: VecDeque::with_capacity(LATENCIES),
+        }
+    }
+
+    pub(super) fn state(&self) -> &CheckState {
+        &self.state
+    }
+
+    /// Takes the result of a check that took `took` and ended `at`.
+    pub(super) fn fold(&mut self, result: Result<(), String>, took: Duration, at: Timestamp) -> Option<Flip> {
+        let from = self.state.status;
+        self.count(&result, took);
+        let to = match (result.is_ok(), from) {
+            (true, Health::Unhealthy) if !self.contradicted(self.timing.rise) => from,
+            (false, Health::Healthy | Health::Degraded) if !self.contradicted(self.timing.fall) => from,
+            (true, _) => self.speed(),
+            (false, _) => Health::Unhealthy,
+        };
+        self.state.status = to;
+        self.state.confirming = result.is_ok() != to.passes();
+        if !self.state.confirming {
+            self.against = 0;
+            self.state.last_check = Some(at);
+        }
+        match result {
+            Err(why) => self.state.error = Some(why),
+            Ok(()) if to == Health::Degraded => self.state.error = self.slowness(),
+            Ok(()) if to == Health::Healthy => self.state.error = None,
+            // What made it unhealthy still stands.
+            Ok(()) => {}
+        }
+        if to == from {
+            return None;
+        }
+        self.state.last_change = Some(at);
+        Some(Flip { from, to })
+    }
+
+    /// The time from the start of the last check to the start of the next.
+    pub(super) fn interval(&self) -> Duration {
+        if self.state.confirming { self.timing.fast_interval.min(self.timing.interval) } else { self.timing.interval }
+    }
+
+    /// Notes a result that contradicts the status. Gives whether there were `enough` in a row.
+    fn contradicted(&mut self, enough: u32) -> bool {
+        self.against += 1;
+        self.against >= enough
+    }
+
+    fn count(&mut self, result: &Result<(), String>, took: Duration) {
+        self.state.latency = Some(took);
+        self.state.spent += took;
+        if result.is_ok() {
+            self.state.passed += 1;
+            if self.latencies.len() == LATENCIES {
+                self.latencies.pop_front();
+            }
+            self.latencies.push_back(took);
+        } else {
+            self.state.failed += 1;
+            if !self.state.status.passes() {
+                self.latencies.clear();
+            }
+        }
+    }
+
+    /// Healthy or degraded, by the last passes.
+    fn speed(&self) -> Health {
+        let (Some(threshold), Some(median)) = (self.timing.degraded_above, median(&self.latencies)) else {
+            return Health::Healthy;
+        };
+        let slow = match self.state.status {
+            Health::Degraded => median >= threshold.mul_f64(BACK_BELOW),
+            _ => median > threshold,
+        };
+        if slow { Health::Degraded } else { Health::Healthy }
+    }
+
+    /// Why it is degraded.
+    fn slowness(&self) -> Option<String> {
+        let (median, threshold) = (median(&self.latencies)?, self.timing.degraded_above?);
+        let (median, threshold) = (in_words(median), in_words(threshold));
+        Some(format!("slow: the last {} passes took {median} in the median, wanted {threshold}", self.latencies.len()))
+    }
+}
+
+/// The middle one; of an even number the mean of the two in the middle.
+fn median(latencies: &VecDeque<Duration>) -> Option<Duration> {
+    let mut sorted: Vec<Duration> = latencies.iter().copied().collect();
+    sorted.sort_unstable();
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        odd if odd % 2 == 1 => Some(sorted[middle]),
+        _ => Some((sorted[middle - 1] + sorted[middle]) / 2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::checks::probe::tests::scripted;
+
+    fn machine(timing: Timing) -> Machine {
+        Machine::new(&CheckSpec { name: "x".to_owned(), probe: scripted(|| Ok(())), timing })
+    }
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from(jiff::Timestamp::from_second(second).expect("in range"))
+    }
+
+    const FAST: Duration = Duration::from_millis(10);
+
+    fn pass(machine: &mut Machine, at: i64) -> Health {
+        machine.fold(Ok(()), FAST, second(at));
+        machine.state().status
+    }
+
+    fn fail(machine: &mut Machine, at: i64) -> Health {
+        machine.fold(Err("connection refused".to_owned()), FAST, second(at));
+        machine.state().status
+    }
+
+    #[test]
+    fn the_first_result_decides_at_once() {
+        let mut good = machine(Timing::default());
+        assert_eq!(good.state().status, Health::Unknown);
+        let flip = good.fold(Ok(()), FAST, second(1));
+        assert_eq!(flip, Some(Flip { from: Health::Unknown, to: Health::Healthy }));
+        let mut bad = machine(Timing::default());
+        assert_eq!(fail(&mut bad, 1), Health::Unhealthy);
+        assert_eq!(bad.state().error.as_deref(), Some("connection refused"));
+        for machine in [good, bad] {
+            assert_eq!(machine.state().last_check, Some(second(1)));
+            assert_eq!(machine.state().last_change, Some(second(1)));
+            assert!(!machine.state().confirming);
+        }
+    }
+
+    #[test]
+    fn it_takes_three_failures_to_fall_and_two_passes_to_rise() {
+        let mut m = machine(Timing::default());
+        pass(&mut m, 0);
+        assert_eq!(m.interval(), Duration::from_secs(5));
+        for at in 1..=2 {
+            assert_eq!(fail(&mut m, at), Health::Healthy);
+            assert!(m.state().confirming);
+            assert_eq!(m.interval(), Duration::from_secs(1));
+            assert_eq!(m.state().last_check, Some(second(0)), "a failure does not confirm that it is healthy");
+            assert!(m.state().error.is_some());
+        }
+        assert_eq!(pass(&mut m, 3), Health::Healthy);
+        assert_eq!((m.state().confirming, m.state().error.clone()), (false, None));
+        for at in 4..=5 {
+            assert_eq!(fail(&mut m, at), Health::Healthy);
+        }
+        assert_eq!(fail(&mut m, 6), Health::Unhealthy);
+        assert_eq!((m.state().last_change, m.state().last_check), (Some(second(6)), Some(second(6))));
+        assert_eq!(m.interval(), Duration::from_secs(5));
+        assert_eq!(pass(&mut m, 7), Health::Unhealthy);
+        assert!(m.state().confirming && m.state().error.is_some());
+        assert_eq!(m.interval(), Duration::from_secs(1));
+        assert_eq!(fail(&mut m, 8), Health::Unhealthy);
+        assert_eq!(pass(&mut m, 9), Health::Unhealthy);
+        assert_eq!(pass(&mut m, 10), Health::Healthy);
+        assert_eq!(m.state().error, None);
+        assert_eq!((m.state().passed, m.state().failed, m.state().spent), (5, 6, FAST * 11));
+    }
+
+    #[test]
+    fn slow_passes_degrade_and_come_back_with_hysteresis() {
+        let threshold = Duration::from_millis(100);
+        let timing = Timing { degraded_above: Some(threshold), ..Timing::default() };
+        let mut first_slow = machine(timing.clone());
+        first_slow.fold(Ok(()), threshold + Duration::from_nanos(1), second(0));
+        assert_eq!(first_slow.state().status, Health::Degraded, "like any first result it decides at once");
+        assert!(!first_slow.state().confirming);
+        let mut at_threshold = machine(timing.clone());
+        at_threshold.fold(Ok(()), threshold, second(0));
+        assert_eq!(at_threshold.state().status, Health::Healthy);
+
+        let mut m = machine(timing);
+        let mut took = |millis: u64| {
+            m.fold(Ok(()), Duration::from_millis(millis), second(0));
+            (m.state().status, m.state().error.clone())
+        };
+        for millis in [10, 10, 10, 10, 10, 500, 500] {
+            assert_eq!(took(millis), (Health::Healthy, None));
+        }
+        let words = "slow: the last 5 passes took 500 ms in the median, wanted 100 ms";
+        assert_eq!(took(500), (Health::Degraded, Some(words.to_owned())));
+        for millis in [90, 90, 90, 90, 80, 79, 79] {
+            assert_eq!(took(millis).0, Health::Degraded, "above 80 % of the threshold");
+        }
+        assert_eq!(took(79), (Health::Healthy, None));
+    }
+
+    #[test]
+    fn a_degraded_target_falls_like_a_healthy_one_and_comes_back_by_what_it_takes_then() {
+        let timing = Timing { degraded_above: Some(FAST), ..Timing::default() };
+        let mut m = machine(timing);
+        m.fold(Ok(()), FAST * 9, second(0));
+        assert_eq!(fail(&mut m, 1), Health::Degraded);
+        assert_eq!(fail(&mut m, 2), Health::Degraded);
+        assert_eq!(fail(&mut m, 3), Health::Unhealthy);
+        assert_eq!(fail(&mut m, 4), Health::Unhealthy);
+        pass(&mut m, 5);
+        assert_eq!(pass(&mut m, 6), Health::Healthy);
+    }
+
+    proptest! {
+        /// The status of a machine without a threshold is the outcome of the last row that was long enough.
+        #[test]
+        fn it_never_flips_before_enough_results_in_a_row(
+            rise in 1_u32..5, fall in 1_u32..5, results in prop::collection::vec(any::<bool>(), 1..80),
+        ) {
+            let mut m = machine(Timing { rise, fall, ..Timing::default() });
+            let (mut row, mut last) = (0, None);
+            for (at, &good) in (0..).zip(&results) {
+                row = if last == Some(good) { row + 1 } else { 1 };
+                last = Some(good);
+                let before = m.state().clone();
+                let result = if good { Ok(()) } else { Err("no".to_owned()) };
+                let flip = m.fold(result, FAST, second(at));
+                let now = m.state();
+                let enough = if before.status == Health::Unknown { 1 } else if good { rise } else { fall };
+                let verdict = if good { Health::Healthy } else { Health::Unhealthy };
+                prop_assert_eq!(now.status, if row >= enough { verdict } else { before.status });
+                prop_assert_eq!(flip.is_some(), now.status != before.status);
+                prop_assert_eq!(now.confirming, now.status != verdict);
+                prop_assert_eq!(now.last_check, if now.confirming { before.last_check } else { Some(second(at)) });
+                prop_assert_eq!(now.last_change, if flip.is_some() { Some(second(at)) } else { before.last_change });
+                prop_assert_eq!(now.passed + now.failed, u64::try_from(at + 1).expect("small"));
+                prop_assert!(now.error.is_some() || (now.status == Health::Healthy && !now.confirming));
+                let fast = m.interval() == Duration::from_secs(1);
+                prop_assert_eq!(fast, m.state().confirming);
+            }
+        }
+
+        /// Whatever the latencies: degraded needs a median above the threshold to begin, and one at four fifths to last.
+        #[test]
+        fn degraded_follows_the_median(millis in prop::collection::vec(0_u64..200, 1..60)) {
+            let threshold = Duration::from_millis(100);
+            let mut m = machine(Timing { degraded_above: Some(threshold), ..Timing::default() });
+            for (at, _) in millis.iter().enumerate() {
+                let before = m.state().status;
+                m.fold(Ok(()), Duration::from_millis(millis[at]), second(0));
+                let mut last: Vec<u64> = millis[at.saturating_sub(4)..=at].to_vec();
+                last.sort_unstable();
+                let twice = last[(last.len() - 1) / 2] + last[last.len() / 2];
+                let slow = if before == Health::Degraded { twice >= 160 } else { twice > 200 };
+                prop_assert_eq!(m.state().status == Health::Degraded, slow);
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What stands below the flags in `--help` and in the man pages: examples, environment, files, exit codes.
+
+use crate::exit::EXIT_CODES;
+
+/// The variables the commands read, beside those named next to their flags.
+pub const ENVIRONMENT: &[(&str, &str)] = &[
+    ("VELOFLUX_CONFIG", "settings file of `serve`"),
+    ("VELOFLUX_LISTEN", "where `serve` listens"),
+    ("VELOFLUX_STATE_DIR", "state directory of `serve`"),
+    ("VELOFLUX_NODE", "name of the node that `serve` is"),
+    ("VELOFLUX_LOG", "what `serve` logs, for example `info` or `veloflux=debug`"),
+    ("VELOFLUX_SERVER", "server that `watch`, `probe` and `control` speak to"),
+    ("VELOFLUX_TOKEN_FILE", "file that holds the token"),
+    ("VELOFLUX_TOKEN", "the token itself, for CI secrets"),
+    ("NO_COLOR", "when not empty, no colour"),
+    ("CLICOLOR_FORCE", "when neither empty nor 0, colour also in a pipe"),
+    ("TERM", "when `dumb`, no colour"),
+];
+
+/// The files the commands read and write.
+pub const FILES: &[(&str, &str)] = &[
+    ("$STATE_DIRECTORY, else $XDG_STATE_HOME/veloflux, else ~/.local/state/veloflux", "state directory of `serve`"),
+    ("<state directory>/token", "control token that `serve` generated, readable by its owner only"),
+    ("<state directory>/ledger.db", "metered usage"),
+    (
+        "$XDG_RUNTIME_DIR/veloflux/<port>.json",
+        "how `control` finds the token of a server that runs on this machine; without XDG_RUNTIME_DIR it stands in \
+         veloflux-<uid> of the directory for temporary files",
+    ),
+];
+
+/// The examples of a command, by its name: the command line and what it is for.
+pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
+    match command {
+        "serve" => &[
+            ("veloflux serve", "measure this host"),
+            ("veloflux serve --backend web=10.0.0.5:8080 --backend web=10.0.0.6:8080,weight=2", "check a pool"),
+            ("veloflux serve --check database=postgres://app@db.internal/app", "check a dependency"),
+            ("veloflux serve --config veloflux.toml --check-config", "check a settings file"),
+        ],
+        "watch" => &[
+            ("veloflux watch", "follow all feeds of the server on this machine"),
+            ("veloflux watch metrics --json -n 3", "three messages as JSON, then leave"),
+            ("veloflux watch backends -s https://edge-1.example.com -s https://edge-2.example.com", "follow two nodes"),
+            ("veloflux watch status --no-reconnect --timeout 1m -n 1", "for scripts: one message, or a failure"),
+        ],
+        "probe" => &[
+            ("veloflux probe", "try the five feeds of the server on this machine"),
+            ("veloflux probe metrics --json", "one feed, as JSON"),
+            ("veloflux probe wss://edge-1.example.com/api/ws/health https://edge-1.example.com/livez", "try URLs"),
+        ],
+        "control" => &[
+            ("veloflux control force-update", "measure and send every feed now"),
+            ("veloflux control pause billing", "stop the regular messages of a feed"),
+            ("veloflux control resume all", "let all feeds go on"),
+            ("veloflux control check --token-file - < token", "take the token from standard input"),
+        ],
+        _ => &[
+            ("veloflux serve", "start a server on 127.0.0.1:8080"),
+            ("veloflux watch metrics", "follow one of its feeds"),
+            ("veloflux probe", "try all its feeds and time every phase"),
+            ("veloflux control force-update", "have it measure and send now"),
+        ],
+    }
+}
+
+/// The end of a command's long help.
+pub(super) fn page(command: &str) -> String {
+    let mut text = "Examples:\n".to_owned();
+    for (line, purpose) in examples(command) {
+        text.push_str(&format!("  {line}\n      {purpose}\n"));
+    }
+    text.push_str("\nExit codes:\n");
+    for (exit, meaning) in EXIT_CODES {
+        text.push_str(&format!("  {:>3}  {meaning}\n", *exit as u8));
+    }
+    text
+}

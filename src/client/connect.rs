@@ -1,0 +1,204 @@
+//! Connecting to a feed: dial, then the WebSocket handshake, all under one deadline, every phase timed.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{self, HeaderMap, HeaderValue};
+use rustls::ClientConfig;
+use tokio::time::{Instant, timeout_at};
+use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use super::endpoint::Endpoint;
+use crate::limits;
+use crate::net::Fault;
+use crate::net::dial::{self, DialError, Peer, Phases, Stream, dial};
+use crate::protocol::control::ErrorAnswer;
+
+/// How servers are reached.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// How to speak TLS, with `http/1.1` offered by ALPN.
+    pub tls: Arc<ClientConfig>,
+    /// Headers to send beside our own.
+    pub headers: HeaderMap,
+    /// Longest time to connect: all phases together.
+    pub timeout: Duration,
+}
+
+/// An open WebSocket.
+#[derive(Debug)]
+pub struct Connection {
+    /// The socket.
+    pub socket: WebSocketStream<Stream>,
+    /// The address that answered.
+    pub peer: SocketAddr,
+    /// How long dialling took.
+    pub phases: Phases,
+    /// How long the handshake took.
+    pub upgrade: Duration,
+}
+
+/// Why there is no WebSocket.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ConnectError {
+    /// There was no connection to speak over.
+    #[error("{0}")]
+    Dial(#[from] DialError),
+    /// There was one, but it did not become a WebSocket.
+    #[error("{refusal}")]
+    Upgrade {
+        /// How long dialling took.
+        phases: Phases,
+        /// How long the handshake took until it failed.
+        took: Duration,
+        /// What came instead.
+        refusal: Refusal,
+    },
+}
+
+/// What came instead of a WebSocket.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Refusal {
+    /// An HTTP answer.
+    #[error("the server answered {status}{}", said(.message))]
+    Status {
+        /// Its status.
+        status: u16,
+        /// How long it asks to wait (`Retry-After`).
+        retry_after: Option<Duration>,
+        /// What it says about it.
+        message: Option<String>,
+    },
+    /// Nothing whole, or nothing HTTP.
+    #[error("no upgrade to WebSocket: {0}")]
+    Fault(Fault),
+}
+
+fn said(message: &Option<String>) -> String {
+    message.as_ref().map(|message| format!(": {message}")).unwrap_or_default()
+}
+
+impl ConnectError {
+    /// How long dialling took, as far as it came.
+    pub fn phases(&self) -> Phases {
+        match self {
+            ConnectError::Dial(error) => error.phases,
+            ConnectError::Upgrade { phases, .. } => *phases,
+        }
+    }
+
+    /// The phase that failed: `dns`, `tcp`, `tls` or `upgrade`.
+    pub fn phase(&self) -> &'static str {
+        match self {
+            ConnectError::Dial(error) => match error.phase {
+                dial::Phase::Dns => "dns",
+                dial::Phase::Tcp => "tcp",
+                dial::Phase::Tls => "tls",
+            },
+            ConnectError::Upgrade { .. } => "upgrade",
+        }
+    }
+
+    /// The HTTP status that came instead of a WebSocket.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            ConnectError::Upgrade { refusal: Refusal::Status { status, .. }, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+/// Connects to a WebSocket endpoint.
+///
+/// # Errors
+/// [`ConnectError`] with the phase that failed. Nothing is left open.
+pub async fn connect(endpoint: &Endpoint, access: &Access) -> Result<Connection, ConnectError> {
+    let deadline = Instant::now() + access.timeout;
+    let host = endpoint.host();
+    let tls = endpoint.secure().then_some(&access.tls);
+    let dialed = dial(Peer { host: &host, port: endpoint.port(), tls }, deadline).await?;
+
+    let started = Instant::now();
+    let shaken = timeout_at(deadline, upgrade(endpoint, access, dialed.stream)).await;
+    let took = started.elapsed();
+    match shaken.unwrap_or(Err(Refusal::Fault(Fault::Deadline(took)))) {
+        Ok(socket) => Ok(Connection { socket, peer: dialed.peer, phases: dialed.phases, upgrade: took }),
+        Err(refusal) => Err(ConnectError::Upgrade { phases: dialed.phases, took, refusal }),
+    }
+}
+
+async fn upgrade(endpoint: &Endpoint, access: &Access, stream: Stream) -> Result<WebSocketStream<Stream>, Refusal> {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(limits::CLIENT_READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(Some(limits::CLIENT_MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(limits::CLIENT_MESSAGE_BYTES_MAX));
+    let request = request(endpoint, access).map_err(|why| Refusal::Fault(Fault::Protocol("HTTP", why)))?;
+    match client_async_with_config(request, stream, Some(config)).await {
+        Ok((socket, _)) => Ok(socket),
+        Err(error) => Err(refusal(error)),
+    }
+}
+
+/// The request for the handshake, whose own headers nobody can override.
+fn request(endpoint: &Endpoint, access: &Access) -> Result<http::Request<()>, String> {
+    let mut request = http::Request::new(());
+    *request.uri_mut() = endpoint.uri().map_err(|error| error.to_string())?;
+    let headers = request.headers_mut();
+    headers.extend(headers_of(endpoint, access)?);
+    for (name, value) in [
+        (header::CONNECTION, HeaderValue::from_static("Upgrade")),
+        (header::UPGRADE, HeaderValue::from_static("websocket")),
+        (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
+        (header::SEC_WEBSOCKET_KEY, HeaderValue::from_str(&generate_key()).map_err(|error| error.to_string())?),
+    ] {
+        headers.insert(name, value);
+    }
+    Ok(request)
+}
+
+/// The headers of every request to `endpoint`: host, who we are, the token, and what the user added.
+pub fn headers_of(endpoint: &Endpoint, access: &Access) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    let host = HeaderValue::from_str(&endpoint.authority()).map_err(|error| error.to_string())?;
+    headers.insert(header::HOST, host);
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("veloflux/", env!("CARGO_PKG_VERSION"))));
+    if let Some(token) = &endpoint.token {
+        let mut value =
+            HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|error| error.to_string())?;
+        value.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, value);
+    }
+    headers.extend(access.headers.clone());
+    Ok(headers)
+}
+
+fn refusal(error: tungstenite::Error) -> Refusal {
+    match error {
+        tungstenite::Error::Http(response) => Refusal::Status {
+            status: response.status().as_u16(),
+            retry_after: retry_after(response.headers()),
+            message: response.body().as_deref().and_then(message),
+        },
+        tungstenite::Error::Io(error) => Refusal::Fault(Fault::from(error)),
+        tungstenite::Error::Protocol(tungstenite::error::ProtocolError::HandshakeIncomplete) => {
+            Refusal::Fault(Fault::Closed)
+        }
+        other => Refusal::Fault(Fault::Protocol("HTTP", other.to_string())),
+    }
+}
+
+/// `Retry-After` in seconds; the form with a date is not read: clocks differ.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(limits::RETRY_HINT_MAX))
+}
+
+/// The sentence in an error body of ours. A page of somebody else's is not repeated.
+pub(super) fn message(body: &[u8]) -> Option<String> {
+    serde_json::from_slice::<ErrorAnswer>(body).ok().map(|answer| answer.error.message)
+}

@@ -1,0 +1,183 @@
+//! `veloflux control`: one POST to every server, and what it answered.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::setup::{self, Setup};
+use super::{Failure, format, unwritten};
+use crate::cli::{ControlAction, ControlArgs, Format};
+use crate::client::backoff::{Backoff, Jitter, Schedule};
+use crate::client::connect::Access;
+use crate::client::control::{Answer, NoAnswer, post};
+use crate::client::endpoint::Endpoint;
+use crate::exit::Exit;
+use crate::net::fault::in_words;
+use crate::output::{Stdout, Talk, Unwritable, clean};
+use crate::protocol::Feed;
+use crate::protocol::control::{CONTROL_PATH, Command, ControlAnswer, FORCE_UPDATE_PATH, ForceUpdateAnswer, Selection};
+
+/// How often and how fast a command that could not be sent is tried again: long enough for a server that restarts.
+const RETRIES: Schedule = Schedule {
+    max_attempts: Some(3),
+    base_delay: Duration::from_millis(250),
+    max_delay: Duration::from_secs(1),
+    factor: 2.0,
+    jitter: Jitter::Equal,
+};
+
+/// Runs the command.
+pub(super) async fn run(args: ControlArgs) -> Exit {
+    let talk = setup::talk(&args.output);
+    let (path, body) = request(args.action);
+    let ready = Setup::new(&args.connection).and_then(|setup| {
+        let endpoints: Result<Vec<Endpoint>, Failure> =
+            setup.servers.iter().map(|server| setup.command(server, path)).collect();
+        Ok((endpoints?, setup.access))
+    });
+    let (endpoints, access) = match ready {
+        Ok(ready) => ready,
+        Err(Failure { exit, message }) => {
+            talk.error(&message);
+            return exit;
+        }
+    };
+    let errand = Errand {
+        action: args.action,
+        body,
+        access: &access,
+        format: format(args.format, args.json),
+        stdout: Stdout::new(),
+        talk,
+        deadline: args.timeout,
+    };
+    let mut exit = Exit::Done;
+    for endpoint in &endpoints {
+        let done = if args.dry_run {
+            errand.rehearse(endpoint).map(|()| Exit::Done)
+        } else {
+            timeout(args.timeout, errand.run(endpoint)).await.unwrap_or_else(|_| {
+                talk.error(&format!("{}: no answer within {}", endpoint.address(), in_words(args.timeout)));
+                Ok(Exit::Deadline)
+            })
+        };
+        match done {
+            Ok(Exit::Done) => {}
+            Ok(failed) => exit = failed,
+            Err(error) => return unwritten(talk, &error),
+        }
+    }
+    exit
+}
+
+/// Path and body of an action.
+fn request(action: ControlAction) -> (&'static str, Option<Value>) {
+    match action {
+        ControlAction::ForceUpdate { what: Selection::All } => (FORCE_UPDATE_PATH, None),
+        ControlAction::ForceUpdate { what: Selection::One(feed) } => (FORCE_UPDATE_PATH, Some(json!({ "type": feed }))),
+        ControlAction::Pause { what } => (CONTROL_PATH, Some(Command::Pause(what).body())),
+        ControlAction::Resume { what } => (CONTROL_PATH, Some(Command::Resume(what).body())),
+        ControlAction::Check => (CONTROL_PATH, None),
+    }
+}
+
+/// One action for several servers.
+struct Errand<'a> {
+    action: ControlAction,
+    body: Option<Value>,
+    access: &'a Access,
+    format: Format,
+    stdout: Stdout,
+    talk: Talk,
+    deadline: Duration,
+}
+
+impl Errand<'_> {
+    async fn run(&self, endpoint: &Endpoint) -> Result<Exit, Unwritable> {
+        let body = self.body.as_ref().map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        self.talk.detail(&format!("POST {} {}", endpoint.url("http"), String::from_utf8_lossy(&body)));
+        let answer = match post(endpoint, self.access, body, self.deadline, Backoff::new(RETRIES)).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let (exit, hint) = match error {
+                    NoAnswer::NotSent(_) => {
+                        (Exit::Unreachable, "; start a server with `veloflux serve`, or name another with `--server`")
+                    }
+                    NoAnswer::Unknown(_) => (Exit::Lost, ""),
+                    NoAnswer::Impossible(_) => (Exit::Usage, ""),
+                };
+                self.talk.error(&format!("{}: {error}{hint}", endpoint.address()));
+                return Ok(exit);
+            }
+        };
+        self.talk.detail(&format!("{} {}", answer.status, clean(&answer.body)));
+        if (200..300).contains(&answer.status) {
+            return self.show(endpoint, &answer).map(|()| Exit::Done);
+        }
+        let exit = if matches!(answer.status, 401 | 403) { Exit::Denied } else { Exit::Failed };
+        let hint = match (exit, &endpoint.token) {
+            (Exit::Denied, None) => "; no token was found: give one with `--token-file` or `VELOFLUX_TOKEN`",
+            _ => "",
+        };
+        let message = answer.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
+        self.talk.error(&format!("{} answered {}{message}{hint}", endpoint.address(), answer.status));
+        if self.format == Format::Json {
+            self.show_json(endpoint, &answer)?;
+        }
+        Ok(exit)
+    }
+
+    fn show(&self, endpoint: &Endpoint, answer: &Answer) -> Result<(), Unwritable> {
+        match self.format {
+            Format::Json => self.show_json(endpoint, answer),
+            Format::Text if self.talk.volume == crate::output::stderr::Volume::Quiet => Ok(()),
+            Format::Text => {
+                self.stdout.line(&format!("{}  {}", endpoint.address(), clean(&outcome(self.action, &answer.body))))
+            }
+        }
+    }
+
+    fn show_json(&self, endpoint: &Endpoint, answer: &Answer) -> Result<(), Unwritable> {
+        // What is not JSON is passed on as text.
+        let body = serde_json::from_str(&answer.body).unwrap_or_else(|_| Value::from(answer.body.as_str()));
+        let record = json!({ "server": endpoint.address(), "status": answer.status, "answer": body });
+        self.stdout.line(&clean::clean_json(&record.to_string()))
+    }
+
+    /// Shows what would be sent.
+    fn rehearse(&self, endpoint: &Endpoint) -> Result<(), Unwritable> {
+        let token = endpoint.token.as_ref().map(|token| format!("Bearer {token:?}"));
+        if self.format == Format::Json {
+            let record = json!({
+                "method": "POST", "url": endpoint.url("http"), "authorization": token, "body": self.body,
+            });
+            return self.stdout.line(&record.to_string());
+        }
+        self.stdout.line(&format!("POST {} HTTP/1.1", endpoint.path()))?;
+        self.stdout.line(&format!("Host: {}", endpoint.authority()))?;
+        if let Some(token) = token {
+            self.stdout.line(&format!("Authorization: {token}"))?;
+        }
+        self.stdout.line("Content-Type: application/json")?;
+        self.stdout.line("")?;
+        self.body.as_ref().map_or(Ok(()), |body| self.stdout.line(&body.to_string()))
+    }
+}
+
+/// What a good answer says, in words.
+fn outcome(action: ControlAction, body: &str) -> String {
+    let names = |feeds: &[Feed]| feeds.iter().map(|feed| feed.name()).collect::<Vec<_>>().join(", ");
+    if let ControlAction::ForceUpdate { .. } = action {
+        return match serde_json::from_str::<ForceUpdateAnswer>(body) {
+            Ok(answer) => format!("updated: {}", names(&answer.feeds)),
+            Err(_) => "update triggered".to_owned(),
+        };
+    }
+    match serde_json::from_str::<ControlAnswer>(body) {
+        Ok(answer) if answer.paused.is_empty() => "ok, no feed is paused".to_owned(),
+        Ok(answer) => format!("ok, paused: {}", names(&answer.paused)),
+        Err(_) => "ok".to_owned(),
+    }
+}

@@ -1,0 +1,190 @@
+//! `veloflux serve`: settings, bind, announce, run, drain.
+
+use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::setup;
+use crate::cli::ServeArgs;
+use crate::config::{self, Overrides, Settings};
+use crate::exit::Exit;
+use crate::feeds::World;
+use crate::output::color::Wish;
+use crate::output::stderr::Volume;
+use crate::output::{Paint, Stdout, Talk};
+use crate::protocol::CloseCode;
+use crate::rendezvous::{Announced, Rendezvous};
+use crate::secret::Secret;
+use crate::serve::auth::{Armed, Guard};
+use crate::serve::{App, listener, routes};
+use crate::shutdown::Shutdown;
+
+/// Runs the server until it is told to stop.
+pub(super) async fn run(args: ServeArgs) -> Exit {
+    let talk = Talk { volume: Volume::Normal, paint: Paint::stderr(Wish::Auto) };
+    let check_only = args.check_config;
+    let settings = match setup::token_variable().map_err(|failure| vec![failure.message]).and_then(|token| {
+        config::load(&overrides(args, token))
+            .map_err(|error| error.problems().iter().map(ToString::to_string).collect())
+    }) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            problems.iter().for_each(|problem| talk.error(problem));
+            return Exit::Usage;
+        }
+    };
+    if check_only {
+        settings.warnings.iter().for_each(|warning| talk.say(&format!("warning: {warning}")));
+        let summary = config::Summary(&settings).to_string();
+        return match Stdout::new().line(summary.trim_end()) {
+            Ok(()) => Exit::Done,
+            Err(error) => super::unwritten(talk, &error),
+        };
+    }
+    if let Err(error) = crate::log::start(talk.paint) {
+        talk.error(&error);
+        return Exit::Usage;
+    }
+    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    match serve(settings, talk).await {
+        Ok(exit) => exit,
+        Err(error) => {
+            talk.error(&format!("{error:#}"));
+            Exit::Failed
+        }
+    }
+}
+
+async fn serve(settings: Settings, talk: Talk) -> anyhow::Result<Exit> {
+    let mut signals = Signals::new()?;
+    let capacity = listener::capacity();
+    let socket = listener::bind(settings.listen).map_err(|error| unbindable(settings.listen, &error))?;
+    let address = socket.local_addr()?;
+    let drain_timeout = settings.drain_timeout;
+
+    // Whatever measures and answers stops first; the connections go on until everybody has been told.
+    let (work, connections) = (Shutdown::new(), Shutdown::new());
+    let Armed { guard, token_file } = arm(&settings);
+    let world = World::start(settings, &work);
+    let app = App::start(Arc::clone(&world), guard, &work, &connections);
+    work.spawn(listener::accept(socket, routes::endpoint(&app), Arc::clone(&world.requests), capacity, work.clone()));
+    let announced = rendezvous(address, token_file.clone());
+    announce(address, token_file.as_deref(), talk);
+
+    let told = signals.next().await;
+    tracing::info!(signal = told, "stopping");
+    let drained = tokio::select! {
+        drained = tokio::time::timeout(drain_timeout, drain(&world, &app, &work, &connections)) => drained,
+        again = signals.next() => {
+            tracing::warn!(signal = again, "told twice; leaving at once");
+            drop(announced);
+            return Ok(if again == "SIGINT" { Exit::Interrupted } else { Exit::Terminated });
+        }
+    };
+    if drained.is_err() {
+        tracing::warn!(
+            connections = world.connections.get(),
+            "the drain deadline has passed; cutting off what is left"
+        );
+    }
+    drop(announced);
+    Ok(Exit::Done)
+}
+
+/// No new connections, close 1001 to every client, the ledger flushed, then wait for everybody to leave.
+async fn drain(world: &Arc<World>, app: &App, work: &Shutdown, connections: &Shutdown) {
+    work.begin();
+    app.say_goodbye(CloseCode::GoingAway).await;
+    if let Err(fault) = world.meter.book().await {
+        tracing::error!(%fault, "usage since the last booking is lost");
+    }
+    connections.begin();
+    tokio::join!(work.ended(), connections.ended());
+}
+
+/// The guard. Without a place for its token the server still measures and streams.
+fn arm(settings: &Settings) -> Armed {
+    Guard::arm(settings.auth.clone(), &settings.state_dir).unwrap_or_else(|error| {
+        tracing::error!(
+            %error,
+            "no control token can be kept, so control is off; make the state directory writable or configure a token"
+        );
+        Guard::without_control(settings.auth.clone())
+    })
+}
+
+fn unbindable(address: SocketAddr, error: &io::Error) -> anyhow::Error {
+    let why = match error.kind() {
+        io::ErrorKind::AddrInUse => "address in use; stop the other server or pass `--listen`",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address; pass another with `--listen`",
+        io::ErrorKind::PermissionDenied => {
+            "not permitted; ports below 1024 need a privilege, pass another with `--listen`"
+        }
+        _ => return anyhow::anyhow!("cannot listen on {address}: {error}"),
+    };
+    anyhow::anyhow!("cannot listen on {address}: {why}")
+}
+
+/// One line on stdout for scripts; where to go from here on stderr for a person.
+fn announce(address: SocketAddr, token_file: Option<&Path>, talk: Talk) {
+    let url = format!("http://{address}");
+    // A stdout that nobody reads does not stop a server.
+    if let Err(error) = Stdout::new().line(&format!("listening on {url}")) {
+        tracing::warn!(%error, "the address was not announced");
+    }
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+    if !io::stderr().is_terminal() {
+        return;
+    }
+    let token = token_file.map_or_else(|| "as given in VELOFLUX_TOKEN".to_owned(), |path| path.display().to_string());
+    let server = if address.port() == 8080 { String::new() } else { format!(" --server {url}") };
+    talk.say(&format!("  dashboard  {url}/"));
+    talk.say(&format!("  token      {token}"));
+    talk.say(&format!("  next       veloflux watch metrics{server}"));
+}
+
+/// Lets `veloflux control` of this user find the token. A server works without it.
+fn rendezvous(address: SocketAddr, token_file: Option<PathBuf>) -> Option<Announced> {
+    let token_file = token_file.map(|path| std::path::absolute(&path).unwrap_or(path));
+    let rendezvous = Rendezvous { pid: std::process::id(), url: format!("http://{address}"), token_file };
+    let announced = rendezvous.announce(address.port());
+    announced.inspect_err(|error| tracing::warn!(%error, "`veloflux control` will not find the token by itself")).ok()
+}
+
+fn overrides(args: ServeArgs, token: Option<Secret>) -> Overrides {
+    Overrides {
+        config: args.config,
+        listen: args.listen,
+        state_dir: args.state_dir,
+        node: args.node,
+        token,
+        token_file: args.token_file,
+        feeds_public: args.feeds_public,
+        allow_origins: args.allow_origin,
+        backends: args.backend,
+        checks: args.check,
+    }
+}
+
+/// The signals that tell a server to stop.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// The name of the next one. Safe to drop.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}

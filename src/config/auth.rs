@@ -1,0 +1,114 @@
+//! `[auth]`: the control token, and who may read the feeds.
+
+use std::fs::File;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::report::{Place, Report};
+use super::section::{Item, Section};
+use super::{Auth, ControlToken, FeedAccess, Overrides};
+use crate::limits::SECRET_BYTES_MAX;
+use crate::net::fault::io_words;
+use crate::secret::Secret;
+
+const TOKEN_FILE_FLAG: &str = "`--token-file` or `VELOFLUX_TOKEN_FILE`";
+
+pub(super) fn read<'t>(
+    root: &mut Section<'t>,
+    overrides: &Overrides,
+    listen: &Item<SocketAddr>,
+    report: &mut Report<'t>,
+) -> Auth {
+    let mut section = root.table(report, "auth", "[auth]");
+    let path = |section: &mut Section<'t>, report: &mut Report<'t>, key| {
+        section.read(report, key, |raw| raw.text().map(PathBuf::from))
+    };
+    let token_file = path(&mut section, report, "token_file");
+    let feed_token_file = path(&mut section, report, "feed_token_file");
+    let feeds_public = section.read(report, "feeds_public", |raw| raw.flag());
+    section.finish(report);
+
+    let feed_token = feed_token_file.as_ref().and_then(|file| secret_file(report, file.place, &file.value));
+    if let (Some(Item { value: true, place }), Some(_)) = (&feeds_public, &feed_token_file) {
+        report.problem(*place, "`feeds_public` and `feed_token_file` in [auth] contradict each other; leave one out");
+    }
+    let public = overrides.feeds_public || feeds_public.is_some_and(|item| item.value);
+    if !public && feed_token_file.is_none() && !listen.value.ip().is_loopback() {
+        report.problem(
+            listen.place,
+            format_args!(
+                "`{}` can be reached from other machines, and anyone there could read the feeds; set `feed_token_file` \
+                 in [auth], or say that they are public with `feeds_public = true` or `--feeds-public`",
+                listen.value
+            ),
+        );
+    }
+    Auth {
+        control: control(token_file, overrides, report),
+        feeds: match feed_token {
+            Some(token) if !overrides.feeds_public => FeedAccess::Token(token),
+            _ => FeedAccess::Public,
+        },
+    }
+}
+
+fn control(from_file: Option<Item<PathBuf>>, overrides: &Overrides, report: &mut Report<'_>) -> ControlToken {
+    let file = match (&overrides.token_file, &overrides.token) {
+        (Some(path), _) => Item { value: path.clone(), place: Place::Given(TOKEN_FILE_FLAG) },
+        (None, Some(token)) => return ControlToken::Given(token.clone(), None),
+        (None, None) => match from_file {
+            Some(file) => file,
+            None => return ControlToken::Generated,
+        },
+    };
+    match secret_file(report, file.place, &file.value) {
+        Some(token) => ControlToken::Given(token, Some(report.resolve(file.place, &file.value))),
+        // Noted as a problem: these settings are not going to be used.
+        None => ControlToken::Generated,
+    }
+}
+
+/// Reads a secret from a file. None: noted as a problem.
+///
+/// A file that every user of the machine may read is a warning, not a refusal: secrets mounted into containers have
+/// mode 0644 by default, where nobody else lives.
+pub(super) fn secret_file(report: &mut Report<'_>, place: Place, path: &Path) -> Option<Secret> {
+    let path = report.resolve(place, path);
+    let secret = match contents(&path) {
+        Err(error) => {
+            report.problem(
+                place,
+                format_args!(
+                    "`{}` cannot be read: {}; write the secret there, on one line",
+                    path.display(),
+                    io_words(&error)
+                ),
+            );
+            return None;
+        }
+        Ok((text, mode)) => {
+            if mode & 0o004 != 0 {
+                let path = path.display();
+                report.warning(format!(
+                    "every user of this machine can read the secret in `{path}`; run `chmod 600 {path}`"
+                ));
+            }
+            Secret::parse(&text)
+        }
+    };
+    secret.inspect_err(|error| report.problem(place, format_args!("`{}`: {error}", path.display()))).ok()
+}
+
+fn contents(path: &Path) -> std::io::Result<(String, u32)> {
+    let file = File::open(path)?;
+    let mode = file.metadata()?.permissions().mode();
+    let mut text = String::new();
+    // One byte past the bound tells a file that is too long. It cannot be a token, and /dev/zero has no end.
+    file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > SECRET_BYTES_MAX {
+        return Err(std::io::Error::other(format!("longer than {SECRET_BYTES_MAX} bytes")));
+    }
+    Ok((text, mode))
+}

@@ -1,0 +1,60 @@
+//! The example settings file: every key there is, with its default or a typical value.
+
+/// A complete settings file with comments, for documentation.
+pub const EXAMPLE: &str = r#"# Every setting of `veloflux serve`. All of them may be left out.
+
+[server]
+listen = "127.0.0.1:8080"
+state_dir = "/var/lib/veloflux"         # the ledger and the generated token; default: the user's state directory
+node = "edge-1"                         # default: the host name
+allowed_origins = ["https://ops.example.com"]  # browser pages let in beside our own and local ones
+drain_timeout = "5s"
+
+[auth]
+# token_file = "/etc/veloflux/token"    # the control token; default: VELOFLUX_TOKEN, else one is generated
+# feed_token_file = "/etc/veloflux/feed-token"  # whoever reads a feed has to present this
+feeds_public = false                    # `true` to listen beyond this machine without a feed token
+
+[billing]
+unit = "thousand requests"
+requests_per_unit = 1000
+unit_price = "0.05"                     # per unit past the included ones
+included = "100"                        # units a month
+base_fee = "10"                         # a month
+currency = "USD"
+time_zone = "America/Sao_Paulo"         # whose calendar months are billed; default: UTC
+
+[[pool]]
+name = "web"
+min_healthy = 1                         # fewer passing backends than this and the fleet is unhealthy,
+critical = true                         # or degraded, if the pool is not critical
+backends = ["127.0.0.1:8081", { address = "127.0.0.1:8082", weight = 3 }]
+
+[pool.check]                            # without this table: a tcp connect
+kind = "http"
+path = "/healthz"
+method = "GET"
+status = ["200-299", 304]
+body = "ok"                             # has to stand in the answer
+host = "app.example.com"
+interval = "5s"
+fast_interval = "1s"                    # while a change is being confirmed
+timeout = "2s"
+rise = 2                                # passes in a row until healthy
+fall = 3                                # failures in a row until unhealthy
+degraded_above = "500ms"
+
+[[check]]
+name = "database"
+url = "postgres://app@127.0.0.1/app"
+# password_file = "/etc/veloflux/pg"
+critical = true
+interval = "15s"
+
+[[check]]
+name = "external_apis"
+url = "https://api.example.com/status"
+# cacert = "/etc/veloflux/ca.pem"       # trusted beside the system's certificates
+insecure = false                        # `true` accepts any certificate
+critical = false
+"#;

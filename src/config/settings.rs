@@ -1,0 +1,94 @@
+//! What reading the settings comes to: types that cannot hold an invalid choice.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::checks::CheckSpec;
+use crate::secret::Secret;
+use crate::usage::Tariff;
+
+/// Everything `serve` is told. There is no way to hold an invalid one.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen. Default `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// Where the ledger and the generated token live.
+    pub state_dir: PathBuf,
+    /// The name of this node in `status`. Default: the host name.
+    pub node: String,
+    /// Browser origins let in beside the same origin and loopback ones, each `scheme://host[:port]`.
+    pub allowed_origins: Vec<String>,
+    /// Longest time between being told to stop and leaving. Default 5 s.
+    pub drain_timeout: Duration,
+    /// Who may read and control.
+    pub auth: Auth,
+    /// The pools, in the order of the file.
+    pub pools: Vec<Pool>,
+    /// The named dependency checks, in the order of the file.
+    pub dependencies: Vec<Dependency>,
+    /// What usage costs.
+    pub tariff: Tariff,
+    /// What works but may not be meant, as sentences for the log.
+    pub warnings: Vec<String>,
+}
+
+/// Who may read and control.
+#[derive(Debug, Clone)]
+pub struct Auth {
+    /// Where the control token comes from.
+    pub control: ControlToken,
+    /// Who may read the feeds.
+    pub feeds: FeedAccess,
+}
+
+/// Where the control token comes from.
+#[derive(Debug, Clone)]
+pub enum ControlToken {
+    /// Given in a file (then its path is kept, so that `veloflux control` on this machine can find it) or variable.
+    Given(Secret, Option<PathBuf>),
+    /// Generated at first start and kept in the state directory.
+    Generated,
+}
+
+/// Who may read the feeds.
+#[derive(Debug, Clone)]
+pub enum FeedAccess {
+    /// Whoever can connect.
+    Public,
+    /// Whoever presents this token, or the control token.
+    Token(Secret),
+}
+
+/// A pool of backends.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    /// Its name, unique.
+    pub name: String,
+    /// How many enabled backends have to pass. Default 1.
+    pub min_healthy: usize,
+    /// Whether the fleet is unhealthy with fewer than `min_healthy`; else degraded. Default true.
+    pub critical: bool,
+    /// Its backends, in the order of the file.
+    pub backends: Vec<Backend>,
+}
+
+/// One backend of a pool.
+#[derive(Debug, Clone)]
+pub struct Backend {
+    /// `host:port` as it stands on the wire, unique within its pool.
+    pub address: String,
+    /// Its share of traffic. Default 1.
+    pub weight: u32,
+    /// How it is checked. The name is `pool/address`.
+    pub check: CheckSpec,
+}
+
+/// A named dependency.
+#[derive(Debug, Clone)]
+pub struct Dependency {
+    /// Whether the fleet is unhealthy without it. Default true.
+    pub critical: bool,
+    /// How it is checked. The name is the name of the dependency.
+    pub check: CheckSpec,
+}

@@ -1,0 +1,64 @@
+//! What the settings come to, in plain lines without secrets: the answer of `--check-config`.
+
+use std::fmt;
+
+use super::{ControlToken, FeedAccess, Settings};
+use crate::checks::CheckSpec;
+use crate::duration;
+
+/// Displays settings in a few lines.
+#[derive(Debug, Clone, Copy)]
+pub struct Summary<'s>(pub &'s Settings);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Summary(settings) = self;
+        writeln!(f, "listen   {}", settings.listen)?;
+        writeln!(f, "node     {}", settings.node)?;
+        writeln!(f, "state    {}", settings.state_dir.display())?;
+        match &settings.auth.control {
+            ControlToken::Given(_, Some(path)) => writeln!(f, "control  with the token in {}", path.display())?,
+            ControlToken::Given(_, None) => writeln!(f, "control  with the token in VELOFLUX_TOKEN")?,
+            ControlToken::Generated => writeln!(f, "control  with a token generated at first start")?,
+        }
+        match &settings.auth.feeds {
+            FeedAccess::Public => writeln!(f, "feeds    to whoever can connect")?,
+            FeedAccess::Token(_) => writeln!(f, "feeds    with a token")?,
+        }
+        for origin in &settings.allowed_origins {
+            writeln!(f, "origin   {origin}")?;
+        }
+        let tariff = &settings.tariff;
+        writeln!(
+            f,
+            "billing  {base} {currency} a month with {included} units included, then {price} {currency} a unit; a unit \
+             (`{unit}`) is {requests} requests; months of {zone}",
+            base = tariff.base_fee.decimal(),
+            currency = tariff.currency.code(),
+            included = tariff.included.decimal(),
+            price = tariff.unit_price.decimal(),
+            unit = tariff.unit,
+            requests = tariff.requests_per_unit,
+            zone = tariff.time_zone.iana_name().unwrap_or("UTC"),
+        )?;
+        for pool in &settings.pools {
+            let critical = if pool.critical { "critical" } else { "not critical" };
+            writeln!(f, "pool     {}: {critical}, at least {} healthy", pool.name, pool.min_healthy)?;
+            for backend in &pool.backends {
+                writeln!(f, "         {}, weight {}, {}", backend.address, backend.weight, how(&backend.check))?;
+            }
+        }
+        for dependency in &settings.dependencies {
+            let critical = if dependency.critical { "critical" } else { "not critical" };
+            writeln!(f, "check    {}: {critical}, {}", dependency.check.name, how(&dependency.check))?;
+        }
+        for warning in &settings.warnings {
+            writeln!(f, "warning  {warning}")?;
+        }
+        Ok(())
+    }
+}
+
+fn how(check: &CheckSpec) -> String {
+    format!("{} every {}", check.probe.kind(), duration::format(check.timing.interval))
+}

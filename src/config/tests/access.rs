@@ -1,0 +1,86 @@
+//! Tokens, and who may read the feeds.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::secret::Secret;
+
+#[test]
+fn feeds_are_not_opened_to_other_machines_by_accident() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let token = dir.path().join("token");
+    fs::write(&token, "feed-secret\n").expect("a file");
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).expect("a mode");
+    let open = "[server]\nlisten = \"0.0.0.0:8080\"\n";
+    check(
+        open,
+        &[
+            "2: `0.0.0.0:8080` can be reached from other machines, and anyone there could read the feeds; set `feed_token_file` in \
+           [auth], or say that they are public with `feeds_public = true` or `--feeds-public`",
+        ],
+    );
+    assert!(matches!(good(&format!("{open}[auth]\nfeeds_public = true")).auth.feeds, FeedAccess::Public));
+    let guarded = format!("{open}[auth]\nfeed_token_file = {token:?}");
+    assert!(matches!(good(&guarded).auth.feeds, FeedAccess::Token(token) if token.expose() == "feed-secret"));
+    let public = given(open, |overrides| overrides.feeds_public = true).expect("public by flag");
+    assert!(matches!(public.auth.feeds, FeedAccess::Public));
+    check(
+        &format!("{guarded}\nfeeds_public = true"),
+        &["5: `feeds_public` and `feed_token_file` in [auth] contradict each other; leave one out"],
+    );
+    let flag = given("", |overrides| overrides.listen = Some("[::]:1".to_owned())).expect_err("refused");
+    assert!(flag.starts_with("`--listen` or `VELOFLUX_LISTEN`: `[::]:1` can be reached"), "{flag}");
+}
+
+#[test]
+fn tokens_come_from_the_first_place_that_has_one_and_are_shown_nowhere() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str, mode: u32| {
+        fs::write(dir.path().join(name), text).expect("a file");
+        fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    write("file", "of-the-file\n", 0o600);
+    write("flag", "of-the-flag\n", 0o640);
+    write("open", "of-everybody\n", 0o644);
+    write("empty", "\n", 0o600);
+    write("long", &"x".repeat(8_193), 0o600);
+    let file = dir.path().join("veloflux.toml");
+    let load_with = |text: &str, change: &dyn Fn(&mut Overrides)| {
+        fs::write(&file, text).expect("a file");
+        let mut overrides = Overrides { config: Some(file.clone()), ..Overrides::default() };
+        change(&mut overrides);
+        load(&overrides)
+    };
+    let token = |settings: &Settings| match &settings.auth.control {
+        ControlToken::Given(token, path) => (token.expose().to_owned(), path.clone()),
+        ControlToken::Generated => panic!("a token was given"),
+    };
+    // A relative path starts at the settings file.
+    let of_file = load_with("[auth]\ntoken_file = \"file\"", &|_| {}).expect("good");
+    assert_eq!(token(&of_file), ("of-the-file".to_owned(), Some(dir.path().join("file"))));
+    let variable = |overrides: &mut Overrides| overrides.token = Secret::parse("of-the-variable").ok();
+    let of_variable = load_with("[auth]\ntoken_file = \"file\"", &variable).expect("good");
+    assert_eq!(token(&of_variable), ("of-the-variable".to_owned(), None));
+    let of_flag = load_with("[auth]\ntoken_file = \"file\"", &|overrides| {
+        variable(overrides);
+        overrides.token_file = Some(dir.path().join("flag"));
+    });
+    let of_flag = of_flag.expect("good");
+    assert_eq!(token(&of_flag).0, "of-the-flag");
+    assert!(of_file.warnings.is_empty() && of_flag.warnings.is_empty());
+    let open = load_with("[auth]\ntoken_file = \"open\"", &|_| {}).expect("good");
+    assert!(open.warnings[0].starts_with("every user of this machine can read the secret in"), "{:?}", open.warnings);
+
+    for settings in [of_file, of_variable, of_flag, open] {
+        let shown = format!("{settings:?} {}", Summary(&settings));
+        assert!(!shown.contains(&token(&settings).0), "{shown}");
+    }
+    for (name, says) in [("empty", "the secret is empty"), ("long", "longer than 8192 bytes"), ("none", "no such file")]
+    {
+        let told = load_with(&format!("[auth]\ntoken_file = \"{name}\""), &|_| {}).expect_err(name).to_string();
+        assert!(told.contains("line 2: ") && told.contains(says), "{told}");
+    }
+    write("long", &"x".repeat(8_192), 0o600);
+    load_with("[auth]\ntoken_file = \"long\"", &|_| {}).expect("at the bound");
+}

@@ -1,0 +1,271 @@
+//! The machine underneath: CPU, memory, disk and descriptors. The only door to sysinfo.
+//!
+//! Inside a container with a quota the shares are of the quota, read from the control group files; everything else comes
+//! from `/proc` through sysinfo.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use sysinfo::{CpuRefreshKind, Disks, MemoryRefreshKind, RefreshKind, System};
+
+use crate::protocol::message::Scope;
+
+/// A share of something, 0–100 with one decimal, and what it is a share of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share {
+    /// 0–100, one decimal.
+    pub percent: f64,
+    /// Of what.
+    pub scope: Scope,
+}
+
+impl Share {
+    fn new(ratio: f64, scope: Scope) -> Share {
+        Share { percent: (ratio * 1000.0).round().clamp(0.0, 1000.0) / 10.0, scope }
+    }
+}
+
+/// Measures the busy share of the CPUs between one reading and the next.
+///
+/// Waiting for I/O counts as idle, as it does in `top`. With a quota, it is the CPU time this control group used divided
+/// by what the quota allows in that time.
+pub struct CpuMeter {
+    system: System,
+    quota: Option<Quota>,
+    last: (Instant, u64),
+}
+
+impl CpuMeter {
+    /// Takes the first reading.
+    ///
+    /// # Errors
+    /// Where this system has no readable CPU times.
+    pub fn start() -> Result<CpuMeter, sysinfo::Error> {
+        let mut system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()))?;
+        system.refresh_cpu_usage();
+        let quota = Quota::detect(&Groups::of_this_process());
+        let used = quota.as_ref().map_or(0, Quota::used_us);
+        Ok(CpuMeter { system, quota, last: (Instant::now(), used) })
+    }
+
+    /// When the last reading was taken.
+    pub fn last_read(&self) -> Instant {
+        self.last.0
+    }
+
+    /// The busy share since the last reading.
+    pub fn read(&mut self) -> Share {
+        self.system.refresh_cpu_usage();
+        let now = Instant::now();
+        let Some(quota) = &self.quota else {
+            self.last.0 = now;
+            return Share::new(f64::from(self.system.global_cpu_usage()) / 100.0, Scope::Host);
+        };
+        let used = quota.used_us();
+        let allowed_us = now.duration_since(self.last.0).as_secs_f64() * 1e6 * quota.cpus;
+        let spent_us = used.saturating_sub(self.last.1) as f64;
+        self.last = (now, used);
+        Share::new(if allowed_us > 0.0 { spent_us / allowed_us } else { 0.0 }, Scope::Cgroup)
+    }
+}
+
+/// The share of memory that is not available, now. Inside a container with a limit below the machine's memory, of the
+/// limit, with the page cache the kernel can drop counted as available.
+///
+/// # Errors
+/// Where this system has no readable memory figures.
+pub fn memory() -> Result<Share, sysinfo::Error> {
+    let refresh = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+    let system = System::new_with_specifics(refresh)?;
+    let total = system.total_memory();
+    if let Some((limit, used)) = Groups::of_this_process().memory().filter(|(limit, _)| *limit < total) {
+        return Ok(Share::new(used as f64 / limit as f64, Scope::Cgroup));
+    }
+    let taken = total.saturating_sub(system.available_memory());
+    Ok(Share::new(taken as f64 / total.max(1) as f64, Scope::Host))
+}
+
+/// Bytes free for us on the file system that holds `path`, and the bytes it has in all.
+pub fn disk_space(path: &Path) -> Option<(u64, u64)> {
+    let path = path.ancestors().find_map(|ancestor| ancestor.canonicalize().ok())?;
+    let disks = Disks::new_with_refreshed_list().ok()?;
+    let holding = disks.iter().filter(|disk| path.starts_with(disk.mount_point()));
+    holding
+        .max_by_key(|disk| disk.mount_point().as_os_str().len())
+        .map(|disk| (disk.available_space(), disk.total_space()))
+}
+
+/// Descriptors this process has open, and how many it may have.
+pub fn descriptors() -> Option<(u64, u64)> {
+    let open = fs::read_dir("/proc/self/fd").ok()?.count() as u64;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
+    // The listing itself holds one.
+    Some((open.saturating_sub(1), limit))
+}
+
+/// CPU time this process has used, user and system, in seconds.
+pub fn cpu_seconds() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    // The name in brackets may hold anything; the fields behind it start with the state, the third of `proc(5)`.
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+    let ticks = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
+    Some(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// Resident memory of this process, in bytes.
+pub fn resident_bytes() -> Option<u64> {
+    let pages: u64 = fs::read_to_string("/proc/self/statm").ok()?.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
+
+/// A CPU quota and where its use is counted.
+struct Quota {
+    cpus: f64,
+    usage: Usage,
+}
+
+enum Usage {
+    /// `cpu.stat` of a version 2 group, with a line `usage_usec N`.
+    Stat(PathBuf),
+    /// `cpuacct.usage` of a version 1 group, in nanoseconds.
+    Nanoseconds(PathBuf),
+}
+
+impl Quota {
+    /// The tightest quota on the way from this process's group to the root.
+    fn detect(groups: &Groups) -> Option<Quota> {
+        let v2 = groups.v2.iter().filter_map(|dir| {
+            let (quota, period) =
+                read(&dir.join("cpu.max"))?.split_once(' ').map(|(q, p)| (q.to_owned(), p.to_owned()))?;
+            Some((quota.parse::<f64>().ok()? / period.parse::<f64>().ok()?, Usage::Stat(dir.join("cpu.stat"))))
+        });
+        let v1 = groups.cpu_v1.iter().filter_map(|dir| {
+            let quota: f64 = read(&dir.join("cpu.cfs_quota_us"))?.parse().ok()?;
+            let period: f64 = read(&dir.join("cpu.cfs_period_us"))?.parse().ok()?;
+            Some((quota / period, Usage::Nanoseconds(dir.join("cpuacct.usage"))))
+        });
+        let limits = v2.chain(v1).filter(|(cpus, _)| cpus.is_finite() && *cpus > 0.0);
+        let (cpus, usage) = limits.min_by(|one, other| one.0.total_cmp(&other.0))?;
+        Some(Quota { cpus, usage })
+    }
+
+    fn used_us(&self) -> u64 {
+        match &self.usage {
+            Usage::Stat(path) => field(path, "usage_usec").unwrap_or(0),
+            Usage::Nanoseconds(path) => read(path).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0) / 1000,
+        }
+    }
+}
+
+/// The directories of this process's control groups, innermost first.
+struct Groups {
+    v2: Vec<PathBuf>,
+    cpu_v1: Vec<PathBuf>,
+    memory_v1: Vec<PathBuf>,
+}
+
+impl Groups {
+    fn of_this_process() -> Groups {
+        Groups::parse(&fs::read_to_string("/proc/self/cgroup").unwrap_or_default(), Path::new("/sys/fs/cgroup"))
+    }
+
+    /// `text` is `/proc/self/cgroup`: lines of `id:controllers:path`, without controllers for version 2.
+    fn parse(text: &str, root: &Path) -> Groups {
+        let path = |controller: &str| {
+            text.lines().find_map(|line| {
+                let mut parts = line.splitn(3, ':').skip(1);
+                let (controllers, path) = (parts.next()?, parts.next()?);
+                let named = if controller.is_empty() {
+                    controllers.is_empty()
+                } else {
+                    controllers.split(',').any(|word| word == controller)
+                };
+                named.then(|| path.trim_start_matches('/').to_owned())
+            })
+        };
+        let up = |root: PathBuf, path: Option<String>| -> Vec<PathBuf> {
+            let Some(path) = path else { return Vec::new() };
+            let inner = root.join(path);
+            inner.ancestors().take_while(|dir| dir.starts_with(&root)).map(Path::to_owned).collect()
+        };
+        Groups {
+            v2: up(root.to_owned(), path("")),
+            cpu_v1: up(root.join("cpu"), path("cpu")),
+            memory_v1: up(root.join("memory"), path("memory")),
+        }
+    }
+
+    /// The tightest memory limit on the way to the root, and the bytes used under it that cannot be dropped.
+    fn memory(&self) -> Option<(u64, u64)> {
+        let v2 = self.v2.iter().filter_map(|dir| {
+            let limit: u64 = read(&dir.join("memory.max"))?.parse().ok()?;
+            let used: u64 = read(&dir.join("memory.current"))?.parse().ok()?;
+            Some((limit, used.saturating_sub(field(&dir.join("memory.stat"), "inactive_file").unwrap_or(0))))
+        });
+        let v1 = self.memory_v1.iter().filter_map(|dir| {
+            let limit: u64 = read(&dir.join("memory.limit_in_bytes"))?.parse().ok()?;
+            let used: u64 = read(&dir.join("memory.usage_in_bytes"))?.parse().ok()?;
+            Some((limit, used.saturating_sub(field(&dir.join("memory.stat"), "total_inactive_file").unwrap_or(0))))
+        });
+        v2.chain(v1).filter(|(limit, _)| *limit > 0).min_by_key(|(limit, _)| *limit)
+    }
+}
+
+fn read(path: &Path) -> Option<String> {
+    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+}
+
+/// The number behind a name in a file of `name number` lines.
+fn field(path: &Path, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
+        fs::write(path, text).expect("a file");
+    }
+
+    #[test]
+    fn the_tightest_quota_above_a_version_2_group_holds() {
+        let root = tempfile::tempdir().expect("a directory");
+        write(root.path(), "a/cpu.max", "150000 100000\n");
+        write(root.path(), "a/cpu.stat", "usage_usec 7000000\nuser_usec 1\n");
+        write(root.path(), "a/b/cpu.max", "max 100000\n");
+        write(root.path(), "a/memory.max", "1000\n");
+        write(root.path(), "a/memory.current", "700\n");
+        write(root.path(), "a/memory.stat", "anon 1\ninactive_file 200\n");
+        let groups = Groups::parse("0::/a/b\n", root.path());
+        let quota = Quota::detect(&groups).expect("a quota");
+        assert_eq!((quota.cpus, quota.used_us()), (1.5, 7_000_000));
+        assert_eq!(groups.memory(), Some((1000, 500)));
+    }
+
+    #[test]
+    fn version_1_groups_are_read_and_no_quota_is_none() {
+        let root = tempfile::tempdir().expect("a directory");
+        write(root.path(), "cpu/x/cpu.cfs_quota_us", "50000\n");
+        write(root.path(), "cpu/x/cpu.cfs_period_us", "100000\n");
+        write(root.path(), "cpu/x/cpuacct.usage", "9000000\n");
+        write(root.path(), "cpu/cpu.cfs_quota_us", "-1\n");
+        write(root.path(), "cpu/cpu.cfs_period_us", "100000\n");
+        let quota =
+            Quota::detect(&Groups::parse("4:cpu,cpuacct:/x\n1:name=systemd:/\n", root.path())).expect("a quota");
+        assert_eq!((quota.cpus, quota.used_us()), (0.5, 9_000));
+        assert!(Quota::detect(&Groups::parse("4:cpu:/\n", root.path())).is_none());
+        assert!(Quota::detect(&Groups::parse("", root.path())).is_none());
+    }
+
+    #[test]
+    fn shares_have_one_decimal_and_stay_in_range() {
+        assert_eq!(Share::new(0.45249, Scope::Host).percent, 45.2);
+        assert_eq!(Share::new(1.7, Scope::Cgroup).percent, 100.0);
+        assert_eq!(Share::new(-0.1, Scope::Host).percent, 0.0);
+    }
+}

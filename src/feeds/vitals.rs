@@ -1,0 +1,176 @@
+//! The server's own vital signs: what the `health` feed reports where no dependency is configured, and what the status
+//! has to say about the server itself.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::host::{descriptors, disk_space};
+use crate::limits::{
+    DESCRIPTORS_DEGRADED_PERCENT, DESCRIPTORS_UNHEALTHY_PERCENT, DISK_FREE_DEGRADED_BYTES, DISK_FREE_UNHEALTHY_BYTES,
+    LAG_DEGRADED, LAG_UNHEALTHY, SAMPLE_INTERVAL,
+};
+use crate::protocol::{Feed, Health, Timestamp};
+use crate::usage::Meter;
+
+/// One vital sign.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sign {
+    /// Its name on the wire.
+    pub name: &'static str,
+    /// How it is.
+    pub status: Health,
+    /// Why it is not healthy, in words a person can act on.
+    pub error: Option<String>,
+    /// When it was measured.
+    pub measured: Timestamp,
+    /// Since when it is so.
+    pub since: Timestamp,
+}
+
+/// Measures the vital signs once a health cadence, or when asked.
+pub struct Vitals {
+    state_dir: PathBuf,
+    meter: Arc<Meter>,
+    lag_max: Mutex<Duration>,
+    signs: Mutex<Vec<Sign>>,
+    flips: watch::Sender<u64>,
+}
+
+impl Vitals {
+    /// Measures everything once.
+    pub fn new(state_dir: &Path, meter: Arc<Meter>) -> Vitals {
+        let vitals = Vitals {
+            state_dir: state_dir.to_owned(),
+            meter,
+            lag_max: Mutex::default(),
+            signs: Mutex::default(),
+            flips: watch::Sender::new(0),
+        };
+        vitals.measure();
+        vitals
+    }
+
+    /// Measures for ever: the event-loop lag all the time, the rest once a cadence and when the ledger's state changes.
+    pub async fn run(self: Arc<Self>) {
+        let mut faults = self.meter.changes();
+        let mut due = Instant::now() + Feed::Health.cadence();
+        loop {
+            let expected = Instant::now() + SAMPLE_INTERVAL;
+            let fault = tokio::select! {
+                () = tokio::time::sleep_until(expected) => false,
+                Ok(()) = faults.changed() => true,
+            };
+            let now = Instant::now();
+            let late = now.saturating_duration_since(expected);
+            {
+                let mut lag = self.lag_max.lock().unwrap_or_else(PoisonError::into_inner);
+                *lag = late.max(*lag);
+            }
+            if fault || now >= due || late >= LAG_DEGRADED {
+                self.measure();
+                due = now + Feed::Health.cadence();
+            }
+        }
+    }
+
+    /// The signs as they were last measured.
+    pub fn signs(&self) -> Vec<Sign> {
+        self.signs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Bumped after every change of a sign's status.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.flips.subscribe()
+    }
+
+    /// Measures now.
+    pub fn measure(&self) {
+        let lag = std::mem::take(&mut *self.lag_max.lock().unwrap_or_else(PoisonError::into_inner));
+        let ledger = self.meter.fault().map_or((Health::Healthy, None), |fault| (Health::Unhealthy, Some(fault)));
+        let measured = [
+            ("event_loop", event_loop(lag)),
+            ("ledger", ledger),
+            ("disk", disk(disk_space(&self.state_dir), &self.state_dir)),
+            ("file_descriptors", files(descriptors())),
+        ];
+        let now = Timestamp::now();
+        let mut signs = self.signs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut flipped = false;
+        *signs = measured
+            .into_iter()
+            .map(|(name, (status, error))| {
+                let before = signs.iter().find(|sign| sign.name == name && sign.status == status);
+                flipped |= before.is_none();
+                Sign { name, status, error, measured: now, since: before.map_or(now, |sign| sign.since) }
+            })
+            .collect();
+        drop(signs);
+        if flipped {
+            self.flips.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+fn event_loop(lag: Duration) -> (Health, Option<String>) {
+    let status = grade(lag, LAG_DEGRADED, LAG_UNHEALTHY);
+    let error = format!("the event loop was {} ms late; the machine or the server is overloaded", lag.as_millis());
+    (status, (status != Health::Healthy).then_some(error))
+}
+
+fn disk(space: Option<(u64, u64)>, path: &Path) -> (Health, Option<String>) {
+    let Some((free, _)) = space else {
+        return (Health::Unknown, Some(format!("the file system of `{}` cannot be read", path.display())));
+    };
+    let status = grade(u64::MAX - free, u64::MAX - DISK_FREE_DEGRADED_BYTES, u64::MAX - DISK_FREE_UNHEALTHY_BYTES);
+    let error = format!("{} MiB free on the file system of `{}`; make room", free / 1024 / 1024, path.display());
+    (status, (status != Health::Healthy).then_some(error))
+}
+
+fn files(descriptors: Option<(u64, u64)>) -> (Health, Option<String>) {
+    let Some((open, limit)) = descriptors else {
+        return (Health::Unknown, Some("the open file descriptors cannot be counted on this system".to_owned()));
+    };
+    let percent = open * 100 / limit.max(1);
+    let status = grade(percent, DESCRIPTORS_DEGRADED_PERCENT, DESCRIPTORS_UNHEALTHY_PERCENT);
+    let error = format!("{open} of {limit} file descriptors are open; raise the limit (`ulimit -n`, `LimitNOFILE=`)");
+    (status, (status != Health::Healthy).then_some(error))
+}
+
+/// Healthy up to and with `degraded`, degraded up to and with `unhealthy`.
+fn grade<T: PartialOrd>(value: T, degraded: T, unhealthy: T) -> Health {
+    if value > unhealthy {
+        Health::Unhealthy
+    } else if value > degraded {
+        Health::Degraded
+    } else {
+        Health::Healthy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sign_turns_just_past_its_bounds() {
+        let ms = Duration::from_millis;
+        for (lag, status) in
+            [(0, Health::Healthy), (250, Health::Healthy), (251, Health::Degraded), (1001, Health::Unhealthy)]
+        {
+            assert_eq!(event_loop(ms(lag)).0, status, "{lag} ms");
+        }
+        let free = |bytes| disk(Some((bytes, u64::MAX)), Path::new("/x")).0;
+        assert_eq!(free(DISK_FREE_DEGRADED_BYTES), Health::Healthy);
+        assert_eq!(free(DISK_FREE_DEGRADED_BYTES - 1), Health::Degraded);
+        assert_eq!(free(DISK_FREE_UNHEALTHY_BYTES - 1), Health::Unhealthy);
+        assert_eq!(files(Some((80, 100))).0, Health::Healthy);
+        assert_eq!(files(Some((81, 100))).0, Health::Degraded);
+        assert_eq!(files(Some((96, 100))).0, Health::Unhealthy);
+        assert!(files(Some((96, 100))).1.is_some_and(|error| error.contains("96 of 100")));
+        assert_eq!(files(None).0, Health::Unknown);
+    }
+}

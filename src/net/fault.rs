@@ -1,0 +1,141 @@
+//! A fault: why a peer could not be asked, in the few words a person needs.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use rustls::CertificateError;
+
+/// Why a peer could not be asked, or did not answer as its protocol says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The resolver has no address for it.
+    #[error("name `{0}` does not resolve")]
+    Name(String),
+    /// Nobody listens there.
+    #[error("connection refused")]
+    Refused,
+    /// It ended the connection before it had answered.
+    #[error("connection closed without an answer")]
+    Closed,
+    /// Any other complaint of the network, in the words of the system.
+    #[error("{0}")]
+    Network(String),
+    /// No TLS with it.
+    #[error("TLS: {0}")]
+    Tls(String),
+    /// What it says is not the protocol.
+    #[error("no {0} answer: {1}")]
+    Protocol(&'static str, String),
+    /// The time was up.
+    #[error("no answer within {}", in_words(*.0))]
+    Deadline(Duration),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Fault {
+        Fault::find(&error).unwrap_or_else(|| Fault::Network(io_words(&error)))
+    }
+}
+
+impl Fault {
+    /// The fault at the bottom of an error of some library, if there is one it did not make up itself.
+    pub fn find(error: &(dyn Error + 'static)) -> Option<Fault> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(fault) = error.downcast_ref::<Fault>() {
+                return Some(fault.clone());
+            }
+            if let Some(error) = error.downcast_ref::<rustls::Error>() {
+                return Some(Fault::Tls(tls_words(error)));
+            }
+            if let Some(error) = error.downcast_ref::<io::Error>() {
+                // An `io::Error` made of another error leaves that one out of `source`.
+                return match error.get_ref() {
+                    Some(inner) => Fault::find(inner).or_else(|| Some(Fault::of_kind(error))),
+                    None => Some(Fault::of_kind(error)),
+                };
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    fn of_kind(error: &io::Error) -> Fault {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Fault::Refused,
+            io::ErrorKind::UnexpectedEof => Fault::Closed,
+            _ => Fault::Network(io_words(error)),
+        }
+    }
+}
+
+/// The system's words for an error, in our style: `no such file or directory`.
+pub fn io_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    match text.split_at_checked(1) {
+        Some((first, rest)) if !rest.starts_with(|second: char| second.is_uppercase()) => first.to_lowercase() + rest,
+        _ => text.to_owned(),
+    }
+}
+
+/// A span of time as people say it: `250 ms`, `2 s`, `1.5 s`.
+pub fn in_words(span: Duration) -> String {
+    if span < Duration::from_secs(1) {
+        format!("{} ms", span.as_millis())
+    } else {
+        format!("{} s", span.as_millis() as f64 / 1000.0)
+    }
+}
+
+fn tls_words(error: &rustls::Error) -> String {
+    let rustls::Error::InvalidCertificate(certificate) = error else {
+        return error.to_string();
+    };
+    match certificate {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the certificate has expired".to_owned(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the certificate is not valid yet".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "the certificate is for another name".to_owned()
+        }
+        CertificateError::UnknownIssuer => {
+            "the certificate is from an unknown issuer; name its authority with `cacert`".to_owned()
+        }
+        CertificateError::BadSignature | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "the certificate is not signed by the authority it names".to_owned()
+        }
+        other => format!("the certificate cannot be used: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_is_found_under_what_libraries_wrap_around_it() {
+        let wrapped = |inner: Fault| io::Error::other(io::Error::other(inner));
+        assert_eq!(Fault::from(wrapped(Fault::Name("x".to_owned()))), Fault::Name("x".to_owned()));
+        let expired = rustls::Error::InvalidCertificate(CertificateError::Expired);
+        let tls = io::Error::new(io::ErrorKind::InvalidData, expired);
+        assert_eq!(Fault::from(tls).to_string(), "TLS: the certificate has expired");
+        for (number, words) in [
+            (111, "connection refused"),
+            (104, "connection reset by peer"),
+            (113, "no route to host"),
+            (24, "too many open files"),
+        ] {
+            assert_eq!(Fault::from(io::Error::from_raw_os_error(number)).to_string(), words);
+        }
+    }
+
+    #[test]
+    fn spans_are_said_in_the_unit_that_fits() {
+        for (millis, words) in [(1, "1 ms"), (999, "999 ms"), (1000, "1 s"), (1500, "1.5 s"), (60_000, "60 s")] {
+            assert_eq!(in_words(Duration::from_millis(millis)), words);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The one door of reqwest: HTTP requests of our own, and their faults in our words.
+//!
+//! Nobody here follows a redirect or repeats a request: what was asked is what is answered.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use rustls::ClientConfig;
+use url::Url;
+
+use super::Fault;
+
+/// How we introduce ourselves.
+const USER_AGENT: &str = concat!("veloflux/", env!("CARGO_PKG_VERSION"));
+
+/// Sends requests. Clones are the same client.
+#[derive(Debug, Clone)]
+pub struct HttpClient(reqwest::Client);
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// Where. Credentials in it are not sent.
+    pub url: Url,
+    /// Beside `Accept` and `User-Agent`, which are there by themselves. `Host` overrides the one of the URL.
+    pub headers: HeaderMap,
+    /// The body, mostly none.
+    pub body: Bytes,
+}
+
+/// Why there is no answer, and whether the request may have done its work nevertheless.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failed {
+    /// The request was never sent: it may be sent again.
+    Connecting(Fault),
+    /// It was sent, at least in part.
+    Answering(Fault),
+}
+
+/// The head of an answer, and its body as it comes in.
+#[derive(Debug)]
+pub struct Answer(reqwest::Response);
+
+impl HttpClient {
+    /// For checks: a fresh connection for every request, never through a proxy. It sets no deadline: the caller's covers
+    /// the whole check.
+    pub fn for_checks(tls: &Arc<ClientConfig>) -> HttpClient {
+        Self::build(reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0), tls)
+    }
+
+    /// For commands to a server, through the proxy that the environment names. `deadline` covers all from the name to the
+    /// last byte of the answer.
+    pub fn for_control(tls: &Arc<ClientConfig>, deadline: Duration) -> HttpClient {
+        Self::build(reqwest::Client::builder().timeout(deadline), tls)
+    }
+
+    fn build(builder: reqwest::ClientBuilder, tls: &Arc<ClientConfig>) -> HttpClient {
+        let client = builder
+            .tls_backend_preconfigured(ClientConfig::clone(tls))
+            .dns_resolver(Resolver)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .http1_only()
+            .referer(false)
+            .user_agent(USER_AGENT)
+            .build();
+        HttpClient(client.expect("TLS is already configured, and a user agent of plain ASCII is a header"))
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    ///
+    /// # Errors
+    /// [`Failed`], which tells a request that was never sent from one that may have been received.
+    pub async fn send(&self, request: Request) -> Result<Answer, Failed> {
+        let Request { method, url, headers, body } = request;
+        let mut request = reqwest::Request::new(method, url);
+        *request.headers_mut() = headers;
+        if !body.is_empty() {
+            *request.body_mut() = Some(body.into());
+        }
+        match self.0.execute(request).await {
+            Ok(response) => Ok(Answer(response)),
+            Err(error) if error.is_connect() || error.is_builder() => Err(Failed::Connecting(fault(&error))),
+            Err(error) => Err(Failed::Answering(fault(&error))),
+        }
+    }
+}
+
+impl Answer {
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.0.status().as_u16()
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        self.0.headers()
+    }
+
+    /// The next piece of the body; none at its end.
+    ///
+    /// # Errors
+    /// The [`Fault`] that ended the body early.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
+        self.0.chunk().await.map_err(|error| fault(&error))
+    }
+
+    /// The body, cut off after `bytes_max`.
+    ///
+    /// # Errors
+    /// The [`Fault`] that ended the body early.
+    pub async fn body(mut self, bytes_max: usize) -> Result<Vec<u8>, Fault> {
+        let mut body = Vec::new();
+        while body.len() < bytes_max
+            && let Some(chunk) = self.chunk().await?
+        {
+            body.extend_from_slice(&chunk[..chunk.len().min(bytes_max - body.len())]);
+        }
+        Ok(body)
+    }
+}
+
+impl Failed {
+    /// What happened.
+    pub fn fault(&self) -> &Fault {
+        match self {
+            Failed::Connecting(fault) | Failed::Answering(fault) => fault,
+        }
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.fault(), f)
+    }
+}
+
+impl Error for Failed {}
+
+/// The system's resolver, with our error: reqwest's own cannot be told from other errors.
+struct Resolver;
+
+impl reqwest::dns::Resolve for Resolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        Box::pin(async move {
+            let name = name.as_str();
+            match super::resolve(name, 0).await {
+                Ok(addresses) => Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs),
+                Err(fault) => Err(fault.into()),
+            }
+        })
+    }
+}
+
+/// What is at the bottom of an error of reqwest: the network's fault, or an answer that is no HTTP.
+fn fault(error: &reqwest::Error) -> Fault {
+    if let Some(fault) = Fault::find(error) {
+        return fault;
+    }
+    if error.is_timeout() {
+        return Fault::Network("no answer in time".to_owned());
+    }
+    let mut bottom: &dyn Error = error;
+    while let Some(source) = bottom.source() {
+        bottom = source;
+    }
+    Fault::Protocol("HTTP", bottom.to_string())
+}

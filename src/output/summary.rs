@@ -1,0 +1,160 @@
+//! The summary of a watch: what came, what was missing, and how often and for how long the connection was gone.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::feed::grouped;
+use super::record::milliseconds;
+use crate::protocol::Feed;
+
+/// What a watch came to.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// How long it ran, in milliseconds.
+    pub elapsed_ms: u64,
+    /// One entry a stream, in the order in which they were asked for.
+    pub streams: Vec<StreamSummary>,
+}
+
+/// What one stream came to. Every figure was counted or measured; null where there was nothing to measure.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct StreamSummary {
+    /// The feed, null for a URL that is none.
+    pub feed: Option<Feed>,
+    /// `host:port`.
+    pub server: String,
+    /// Messages received.
+    pub messages: u64,
+    /// Messages never seen.
+    pub missed: u64,
+    /// What arrived and was no message.
+    pub invalid: u64,
+    /// How often nothing was heard for too long.
+    pub stale: u64,
+    /// Time between two messages of one connection.
+    pub interval_ms: Option<Spread>,
+    /// Connections made.
+    pub connections: u64,
+    /// Connections lost, and tries that failed, by cause.
+    pub losses: BTreeMap<String, u64>,
+    /// Time without a connection since the first.
+    pub down_ms: u64,
+    /// Pings answered.
+    pub pongs: u64,
+    /// Pings not answered in time.
+    pub pings_missed: u64,
+    /// Time between ping and pong.
+    pub rtt_ms: Option<Spread>,
+}
+
+/// How measured values are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    /// The smallest.
+    pub min: f64,
+    /// Half are not above it.
+    pub p50: f64,
+    /// 95 of 100 are not above it.
+    pub p95: f64,
+    /// The largest.
+    pub max: f64,
+    /// The mean.
+    pub avg: f64,
+    /// The mean distance from the mean, as `ping` gives it.
+    pub mdev: f64,
+}
+
+impl Spread {
+    /// Of these values, in milliseconds. None of none.
+    pub fn of(values: &[Duration]) -> Option<Spread> {
+        let mut sorted: Vec<f64> = values.iter().copied().map(milliseconds).collect();
+        sorted.sort_by(f64::total_cmp);
+        let (min, max) = (*sorted.first()?, *sorted.last()?);
+        let rank = |share: f64| sorted[((share * sorted.len() as f64).ceil() as usize).saturating_sub(1)];
+        let count = sorted.len() as f64;
+        let avg = sorted.iter().sum::<f64>() / count;
+        let mdev = (sorted.iter().map(|value| (value - avg).powi(2)).sum::<f64>() / count).sqrt();
+        let round = |value: f64| (value * 1_000.0).round() / 1_000.0;
+        Some(Spread { min, p50: rank(0.50), p95: rank(0.95), max, avg: round(avg), mdev: round(mdev) })
+    }
+}
+
+impl Summary {
+    /// The lines for people.
+    pub fn lines(&self) -> Vec<String> {
+        let name = |stream: &StreamSummary| match stream.feed {
+            Some(feed) if self.streams.iter().all(|other| other.server == stream.server) => feed.to_string(),
+            Some(feed) => format!("{} {feed}", stream.server),
+            None => stream.server.clone(),
+        };
+        let width = self.streams.iter().map(|stream| name(stream).chars().count()).max().unwrap_or(0);
+        self.streams.iter().map(|stream| format!("{:width$}  {}", name(stream), stream.line())).collect()
+    }
+}
+
+impl StreamSummary {
+    fn line(&self) -> String {
+        let mut parts = vec![format!("{} messages", grouped(self.messages))];
+        for (count, what) in [(self.missed, "missed"), (self.invalid, "invalid"), (self.stale, "times stale")] {
+            if count > 0 {
+                parts.push(format!("{} {what}", grouped(count)));
+            }
+        }
+        if let Some(interval) = self.interval_ms {
+            let seconds = |milliseconds: f64| format!("{:.2}", milliseconds / 1_000.0);
+            let spread = [interval.p50, interval.p95, interval.max].map(seconds).join("/");
+            let due = self.feed.map(|feed| format!(" (due every {})", feed.cadence().as_secs()));
+            parts.push(format!("interval p50/p95/max {spread} s{}", due.unwrap_or_default()));
+        }
+        if self.connections != 1 || !self.losses.is_empty() {
+            parts.push(format!("{} connections", grouped(self.connections)));
+        }
+        if !self.losses.is_empty() {
+            let losses: Vec<String> = self.losses.iter().map(|(cause, count)| format!("{cause} x{count}")).collect();
+            parts.push(format!("lost {}", losses.join(", ")));
+            parts.push(format!("down {:.1} s", self.down_ms as f64 / 1_000.0));
+        }
+        if let Some(rtt) = self.rtt_ms {
+            parts.push(format!("rtt {:.1} ms", rtt.p50));
+        }
+        if self.pings_missed > 0 {
+            parts.push(format!("{} pings missed", self.pings_missed));
+        }
+        parts.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_made_of_values_that_were_measured() {
+        let milliseconds: Vec<Duration> = (1..=100).rev().map(Duration::from_millis).collect();
+        let spread = Spread::of(&milliseconds).expect("a hundred values");
+        assert_eq!((spread.min, spread.p50, spread.p95, spread.max), (1.0, 50.0, 95.0, 100.0));
+        assert_eq!((spread.avg, spread.mdev), (50.5, 28.866));
+        let one = Spread::of(&milliseconds[..1]).expect("one value");
+        assert_eq!((one.min, one.p50, one.p95, one.max, one.mdev), (100.0, 100.0, 100.0, 100.0, 0.0));
+        assert_eq!(Spread::of(&[]), None);
+    }
+
+    #[test]
+    fn a_calm_stream_is_told_in_few_words() {
+        let stream = StreamSummary {
+            feed: Some(Feed::Metrics),
+            server: "127.0.0.1:8080".to_owned(),
+            messages: 3,
+            connections: 1,
+            ..StreamSummary::default()
+        };
+        let mut summary = Summary { elapsed_ms: 1, streams: vec![stream] };
+        assert_eq!(summary.lines(), ["metrics  3 messages"]);
+        summary.streams[0].losses.insert("1006".to_owned(), 2);
+        summary.streams[0].connections = 3;
+        summary.streams[0].down_ms = 1_500;
+        assert_eq!(summary.lines(), ["metrics  3 messages, 3 connections, lost 1006 x2, down 1.5 s"]);
+    }
+}

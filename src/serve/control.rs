@@ -1,0 +1,64 @@
+//! The two POST endpoints: control and force-update.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::StatusCode;
+use poem::error::ReadBodyError;
+use poem::{Request, Response};
+
+use super::App;
+use super::error::error;
+use super::routes::json;
+use crate::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT};
+use crate::protocol::control::{BadCommand, Command, ControlAnswer, ForceUpdateAnswer, parse_force_update};
+
+/// `POST /api/ws/control`: changes what the body says, nothing without a body, and tells the state.
+pub async fn control(app: Arc<App>, request: Request) -> Response {
+    let command = match admit(&app, request).await.map(|body| Command::parse(&body)) {
+        Ok(Ok(command)) => command,
+        Ok(Err(bad)) => return bad_command(&bad),
+        Err(refusal) => return *refusal,
+    };
+    match command {
+        Command::Check => {}
+        Command::Pause(what) => app.feeds.pause(what),
+        Command::Resume(what) => app.feeds.resume(what),
+    }
+    if command != Command::Check {
+        tracing::info!(?command, "control");
+    }
+    let paused = app.feeds.pauses().feeds().collect();
+    json(StatusCode::OK, &ControlAnswer { control: "ok".to_owned(), paused })
+}
+
+/// `POST /api/ws/force-update`: the selected feeds measure afresh and send. Answers when the messages have been handed to
+/// the connections.
+pub async fn force_update(app: Arc<App>, request: Request) -> Response {
+    let what = match admit(&app, request).await.map(|body| parse_force_update(&body)) {
+        Ok(Ok(what)) => what,
+        Ok(Err(bad)) => return bad_command(&bad),
+        Err(refusal) => return *refusal,
+    };
+    let feeds = app.feeds.force(what).await;
+    json(StatusCode::OK, &ForceUpdateAnswer { force_update: "triggered".to_owned(), feeds })
+}
+
+/// Checks the token, then reads the body. Nothing of the body is read for somebody who may not send it.
+async fn admit(app: &App, mut request: Request) -> Result<Bytes, Box<Response>> {
+    app.guard.control(request.headers())?;
+    let body = request.take_body().into_bytes_limit(REQUEST_BODY_BYTES_MAX);
+    match tokio::time::timeout(REQUEST_BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(ReadBodyError::PayloadTooLarge)) => {
+            let message = format!("a command is at most {REQUEST_BODY_BYTES_MAX} bytes long");
+            Err(Box::new(error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)))
+        }
+        Ok(Err(_)) => Err(Box::new(error(StatusCode::BAD_REQUEST, "bad_body", "the body broke off"))),
+        Err(_) => Err(Box::new(error(StatusCode::REQUEST_TIMEOUT, "timeout", "the body did not arrive in time"))),
+    }
+}
+
+fn bad_command(bad: &BadCommand) -> Response {
+    error(StatusCode::BAD_REQUEST, "bad_command", bad.to_string())
+}

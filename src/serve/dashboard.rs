@@ -1,0 +1,34 @@
+//! The dashboard: three files in the binary, served with a policy under which nothing else can run.
+
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use poem::Response;
+
+/// Only our own files, and connections to where they came from.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The page.
+pub fn page() -> Response {
+    file("text/html; charset=utf-8", include_str!("dashboard/index.html"))
+}
+
+/// Its program.
+pub fn script() -> Response {
+    file("text/javascript; charset=utf-8", include_str!("dashboard/app.js"))
+}
+
+/// Its style.
+pub fn style() -> Response {
+    file("text/css; charset=utf-8", include_str!("dashboard/style.css"))
+}
+
+fn file(content_type: &str, text: &'static str) -> Response {
+    let mut response = Response::builder().content_type(content_type).body(text);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // The files change with the binary and with nothing else: ask every time, it is a few kilobytes.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}

@@ -1,0 +1,179 @@
+//! The routes: one table of paths, and what every request goes through before its row answers.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, VARY,
+};
+use http::{HeaderValue, Method, StatusCode};
+use poem::{Endpoint, EndpointExt, Request, Response, Route};
+use serde::Serialize;
+
+use super::error::error;
+use super::origin::{Verdict, judge};
+use super::{App, control, dashboard, upgrade};
+use crate::protocol::Feed;
+use crate::protocol::control::{CONTROL_PATH, FORCE_UPDATE_PATH};
+
+/// How a row answers.
+type Answer = fn(Arc<App>, Request) -> BoxFuture<'static, Response>;
+
+/// One route.
+pub struct Row {
+    /// The path; `:name` matches one segment.
+    pub path: &'static str,
+    /// The methods it takes.
+    pub methods: &'static [Method],
+    /// What it is for.
+    pub about: &'static str,
+    answer: Answer,
+}
+
+/// What pages are read with.
+const READ: &[Method] = &[Method::GET, Method::HEAD];
+
+/// Every route.
+pub const ROUTES: &[Row] = &[
+    Row { path: "/", methods: READ, about: "the dashboard", answer: |_, _| done(dashboard::page()) },
+    Row { path: "/dashboard.js", methods: READ, about: "its program", answer: |_, _| done(dashboard::script()) },
+    Row { path: "/dashboard.css", methods: READ, about: "its style", answer: |_, _| done(dashboard::style()) },
+    Row {
+        path: CONTROL_PATH,
+        methods: &[Method::POST],
+        about: "pause and resume feeds",
+        answer: |app, request| Box::pin(control::control(app, request)),
+    },
+    Row {
+        path: FORCE_UPDATE_PATH,
+        methods: &[Method::POST],
+        about: "measure and send now",
+        answer: |app, request| Box::pin(control::force_update(app, request)),
+    },
+    Row {
+        path: "/api/ws/:feed",
+        methods: &[Method::GET],
+        about: "a feed, over WebSocket",
+        answer: |app, request| done(upgrade::upgrade(&app, &request)),
+    },
+    Row {
+        path: "/livez",
+        methods: READ,
+        about: "200 while the process answers",
+        answer: |_, _| done(json(StatusCode::OK, &serde_json::json!({"live": true}))),
+    },
+    Row {
+        path: "/readyz",
+        methods: READ,
+        about: "200 once every feed has something to send, 503 before and while stopping",
+        answer: |app, _| done(readiness(&app)),
+    },
+    Row {
+        path: "/metrics",
+        methods: READ,
+        about: "what the server counts, as OpenMetrics text",
+        answer: |app, request| done(telemetry(&app, &request)),
+    },
+];
+
+/// The endpoint of all routes.
+pub fn endpoint(app: &Arc<App>) -> impl Endpoint<Output = Response> + 'static {
+    let route =
+        ROUTES.iter().fold(Route::new(), |route, row| route.at(row.path, Guarded { app: Arc::clone(app), row }));
+    route.catch_error(|_: poem::error::NotFoundError| async {
+        error(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "there is nothing here; the dashboard is at `/`, the feeds at `/api/ws/<feed>`",
+        )
+    })
+}
+
+/// A row, and what comes before it: the origin, the method.
+struct Guarded {
+    app: Arc<App>,
+    row: &'static Row,
+}
+
+impl Endpoint for Guarded {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let origin = judge(request.headers(), &self.app.world.settings.allowed_origins);
+        let mut response = match &origin {
+            Verdict::Foreign => error(
+                StatusCode::FORBIDDEN,
+                "foreign_origin",
+                "this page's origin is not let in; list it in `allowed_origins` or pass `--allow-origin`",
+            ),
+            Verdict::Allowed(_) if request.method() == Method::OPTIONS => self.preflight(),
+            // The handshake judges its method itself, after the name of the feed.
+            _ if self.row.methods.contains(request.method()) || request.raw_path_param("feed").is_some() => {
+                (self.row.answer)(Arc::clone(&self.app), request).await
+            }
+            _ => not_allowed(self.row.methods),
+        };
+        if let Verdict::Allowed(origin) = origin
+            && let Ok(origin) = HeaderValue::try_from(origin)
+        {
+            response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            response.headers_mut().append(VARY, HeaderValue::from_static("Origin"));
+        }
+        Ok(response)
+    }
+}
+
+impl Guarded {
+    /// What a browser asks before a page of another origin may send a token.
+    fn preflight(&self) -> Response {
+        Response::builder()
+            .status(StatusCode::NO_CONTENT)
+            .header(ACCESS_CONTROL_ALLOW_METHODS, names(self.row.methods))
+            .header(ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type")
+            .header(ACCESS_CONTROL_MAX_AGE, "600")
+            .finish()
+    }
+}
+
+fn names(methods: &[Method]) -> String {
+    methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// 405 with the methods there are.
+pub fn not_allowed(methods: &[Method]) -> Response {
+    let names = names(methods);
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("this path takes {names}"));
+    response.headers_mut().insert(ALLOW, HeaderValue::try_from(names).expect("method names can stand in a header"));
+    response
+}
+
+/// A JSON answer, never to be cached.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(body).expect("an answer has string keys and no failing serialiser");
+    Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, "application/json")
+        .header(CACHE_CONTROL, "no-store")
+        .body(body)
+}
+
+fn done(response: Response) -> BoxFuture<'static, Response> {
+    Box::pin(std::future::ready(response))
+}
+
+fn readiness(app: &App) -> Response {
+    let waiting: Vec<Feed> = app.hub.silent();
+    let stopping = app.stopping.has_begun();
+    let status = if waiting.is_empty() && !stopping { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    json(status, &serde_json::json!({"ready": status == StatusCode::OK, "waiting_for": waiting, "stopping": stopping}))
+}
+
+fn telemetry(app: &App, request: &Request) -> Response {
+    if let Err(refusal) = app.guard.read(request.headers()) {
+        return *refusal;
+    }
+    Response::builder()
+        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        .body(app.telemetry.text())
+}

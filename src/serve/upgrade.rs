@@ -1,0 +1,76 @@
+//! From a request for a feed to a feed connection.
+
+use std::sync::Arc;
+
+use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::{Method, StatusCode};
+use hyper_util::rt::TokioIo;
+use poem::{Request, Response};
+use tokio::net::TcpStream;
+
+use super::error::error;
+use super::listener::Handover;
+use super::routes::not_allowed;
+use super::{App, connection};
+use crate::limits::REQUEST_HEAD_TIMEOUT;
+use crate::protocol::Feed;
+use crate::websocket::handshake::{Refusal, accept};
+
+/// Answers `GET /api/ws/<feed>`: 101 and a connection, or what is wrong.
+pub fn upgrade(app: &Arc<App>, request: &Request) -> Response {
+    let feed: Feed = match request.raw_path_param("feed").unwrap_or_default().parse() {
+        Ok(feed) => feed,
+        Err(unknown) => return error(StatusCode::NOT_FOUND, "unknown_feed", format!("{unknown}")),
+    };
+    if let Err(refusal) = app.guard.read(request.headers()) {
+        return *refusal;
+    }
+    let key = match accept(request.method(), request.version(), request.headers()) {
+        Ok(key) => key,
+        Err(refusal) => return refused(refusal),
+    };
+    let Some(handover) = request.extensions().get::<Handover>() else {
+        return error(StatusCode::INTERNAL_SERVER_ERROR, "no_upgrade", "this connection cannot be upgraded");
+    };
+    app.connections.spawn(connect(Arc::clone(app), handover.clone(), feed));
+    Response::builder()
+        .status(StatusCode::SWITCHING_PROTOCOLS)
+        .header(UPGRADE, "websocket")
+        .header(CONNECTION, "Upgrade")
+        .header(SEC_WEBSOCKET_ACCEPT, key)
+        .finish()
+}
+
+/// Waits until the 101 has left, then serves the feed until the peer is gone.
+async fn connect(app: Arc<App>, handover: Handover, feed: Feed) {
+    let Handover { upgrade, place } = handover;
+    let Ok(Ok(upgraded)) = tokio::time::timeout(REQUEST_HEAD_TIMEOUT, upgrade).await else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        tracing::error!("an upgraded connection is not a plain socket");
+        return;
+    };
+    let _counted = app.world.connections.enter();
+    app.traffic.opened(feed);
+    connection::serve(parts.io.into_inner(), &parts.read_buf, feed, &app.hub, &app.traffic).await;
+    drop(place);
+}
+
+fn refused(refusal: Refusal) -> Response {
+    let (status, code) = match refusal {
+        Refusal::Method => return not_allowed(&[Method::GET]),
+        Refusal::Key => (StatusCode::BAD_REQUEST, "bad_handshake"),
+        Refusal::HttpVersion | Refusal::NoUpgrade | Refusal::NoConnection | Refusal::WebSocketVersion => {
+            (StatusCode::UPGRADE_REQUIRED, "upgrade_required")
+        }
+    };
+    let mut response = error(status, code, refusal.to_string());
+    let headers = response.headers_mut();
+    if status == StatusCode::UPGRADE_REQUIRED {
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    }
+    if refusal == Refusal::WebSocketVersion {
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
+    response
+}

@@ -1,0 +1,238 @@
+//! The ledger: the file `ledger.db` (SQLite, write-ahead log) that holds the account across restarts. Only I/O.
+//!
+//! A row is the absolute quantity that one run counted in one period, and a row never shrinks, so writing it again is
+//! harmless: after an ambiguous commit (disk full, lost lock, `kill -9`) the same rows are simply written once more.
+//!
+//! `synchronous` is FULL. In a write-ahead log NORMAL would also be safe from corruption and from `kill -9`, but a power
+//! cut could take back everything since the last checkpoint; FULL costs one `fsync` a second, and only while requests
+//! arrive. A file that is damaged, foreign or of a later layout is closed before anything is written to it.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use super::Fault;
+use super::account::Entry;
+use crate::limits::LEDGER_LOCK_TIMEOUT;
+
+/// Marks a SQLite file as ours: "velo" in ASCII.
+const APPLICATION_ID: i64 = 0x7665_6c6f;
+
+/// The layout below. A change of layout raises it and adds a step to [`Ledger::prepare`].
+const LAYOUT: i64 = 1;
+
+/// Rows are few and short-lived in interest: one a run that counted anything in the month.
+const SCHEMA: &str = "
+    CREATE TABLE usage (
+        period TEXT NOT NULL,
+        run TEXT NOT NULL,
+        requests INTEGER NOT NULL CHECK (requests >= 0),
+        PRIMARY KEY (period, run)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE metering (began_ms INTEGER NOT NULL) STRICT;
+";
+
+/// An open ledger.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    path: PathBuf,
+    connection: Connection,
+    /// Device and inode of the file that was opened.
+    identity: (u64, u64),
+    /// When metering began, in milliseconds since 1970.
+    pub(super) began_ms: i64,
+    /// SQLite's mark of changes by others, as of the last read.
+    data_version: Option<i64>,
+}
+
+impl Ledger {
+    /// Opens the ledger in `state_dir`, creating both where they are missing. `began_ms` is written into a new one.
+    pub(super) fn open(state_dir: &Path, began_ms: i64) -> Result<Ledger, Fault> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(state_dir)
+            .map_err(|error| Fault::of_directory(state_dir, &error))?;
+        let path = state_dir.join("ledger.db");
+        let fault = |error: rusqlite::Error| Fault::of_database(&path, &error);
+        let mut connection = Connection::open(&path).map_err(fault)?;
+        connection.busy_timeout(LEDGER_LOCK_TIMEOUT).map_err(fault)?;
+        let began_ms = Ledger::prepare(&mut connection, &path, began_ms)?;
+        let identity = identity(&path).map_err(|error| Fault::of_directory(state_dir, &error))?;
+        Ok(Ledger { path, connection, identity, began_ms, data_version: None })
+    }
+
+    /// Looks before it writes: only a file that is empty or a sound ledger of this layout is ever changed.
+    fn prepare(connection: &mut Connection, path: &Path, began_ms: i64) -> Result<i64, Fault> {
+        let fault = |error: rusqlite::Error| Fault::of_database(path, &error);
+        if !is_new(connection, path)? {
+            let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(fault)?;
+            if verdict != "ok" {
+                return Err(Fault::damaged(path));
+            }
+        }
+        // A file system without shared memory answers with another journal: slower, as safe.
+        connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).map_err(fault)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
+        let create = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
+        // Asked again under the lock: another process may have created it in between.
+        if is_new(&create, path)? {
+            create.execute_batch(SCHEMA).map_err(fault)?;
+            create.execute("INSERT INTO metering (began_ms) VALUES (?1)", [began_ms]).map_err(fault)?;
+            create.pragma_update(None, "application_id", APPLICATION_ID).map_err(fault)?;
+            create.pragma_update(None, "user_version", LAYOUT).map_err(fault)?;
+        }
+        let began = create.query_row("SELECT min(began_ms) FROM metering", [], |row| row.get(0)).map_err(fault)?;
+        create.commit().map_err(fault)?;
+        Ok(began)
+    }
+
+    /// Whether the path still names the file that is open: one that was deleted or moved would take rows for ever and
+    /// keep none.
+    pub(super) fn is_in_place(&self) -> bool {
+        identity(&self.path).is_ok_and(|now| now == self.identity)
+    }
+
+    /// Writes `entries` in one transaction. They are on the disk when this returns; on a fault they may be, and are to be
+    /// written again.
+    pub(super) fn book(&mut self, entries: &[Entry]) -> Result<(), Fault> {
+        self.try_book(entries).map_err(|error| Fault::of_database(&self.path, &error))
+    }
+
+    fn try_book(&mut self, entries: &[Entry]) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for entry in entries {
+            let requests = i64::try_from(entry.requests).unwrap_or(i64::MAX);
+            transaction
+                .prepare_cached(
+                    "INSERT INTO usage (period, run, requests) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (period, run) DO UPDATE SET requests = max(requests, excluded.requests)",
+                )?
+                .execute(params![entry.period, entry.run, requests])?;
+        }
+        transaction.commit()
+    }
+
+    /// Whether another process has written since the last call, or nothing was asked yet.
+    pub(super) fn was_changed(&mut self) -> Result<bool, Fault> {
+        let version = self
+            .connection
+            .query_row("PRAGMA data_version", [], |row| row.get(0))
+            .map_err(|error| Fault::of_database(&self.path, &error))?;
+        Ok(self.data_version.replace(version) != Some(version))
+    }
+
+    /// Every entry of `period`.
+    pub(super) fn entries(&self, period: &str) -> Result<Vec<Entry>, Fault> {
+        self.try_entries(period).map_err(|error| Fault::of_database(&self.path, &error))
+    }
+
+    fn try_entries(&self, period: &str) -> rusqlite::Result<Vec<Entry>> {
+        let mut select = self.connection.prepare_cached("SELECT run, requests FROM usage WHERE period = ?1")?;
+        let rows = select.query_map([period], |row| {
+            let requests: i64 = row.get(1)?;
+            Ok(Entry { period: period.to_owned(), run: row.get(0)?, requests: requests.unsigned_abs() })
+        })?;
+        rows.collect()
+    }
+}
+
+/// Whether the file holds nothing yet.
+fn is_new(connection: &Connection, path: &Path) -> Result<bool, Fault> {
+    let ask = || -> rusqlite::Result<(i64, i64, bool)> {
+        let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0));
+        let table = connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(())).optional()?;
+        Ok((number("application_id")?, number("user_version")?, table.is_none()))
+    };
+    match ask().map_err(|error| Fault::of_database(path, &error))? {
+        (0, 0, true) => Ok(true),
+        (APPLICATION_ID, LAYOUT, _) => Ok(false),
+        (APPLICATION_ID, found, _) => Err(Fault::newer(path, found, LAYOUT)),
+        _ => Err(Fault::foreign(path)),
+    }
+}
+
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    std::fs::metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(run: &str, requests: u64) -> Entry {
+        Entry { period: "2026-11".to_owned(), run: run.to_owned(), requests }
+    }
+
+    #[test]
+    fn rows_survive_and_never_shrink() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut ledger = Ledger::open(dir.path(), 5).expect("a new ledger");
+        ledger.book(&[entry("a", 3), entry("b", 1)]).expect("a booking");
+        ledger.book(&[entry("a", 3)]).expect("the same again");
+        ledger.book(&[entry("a", 2)]).expect("an older one");
+        drop(ledger);
+        let ledger = Ledger::open(dir.path(), 9).expect("the same ledger");
+        assert_eq!(ledger.entries("2026-11"), Ok(vec![entry("a", 3), entry("b", 1)]));
+        assert_eq!(ledger.entries("2026-10"), Ok(vec![]));
+        assert_eq!(ledger.began_ms, 5);
+    }
+
+    #[test]
+    fn writes_of_another_process_are_noticed_and_our_own_are_not() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut one = Ledger::open(dir.path(), 1).expect("a ledger");
+        let mut two = Ledger::open(dir.path(), 2).expect("the same ledger");
+        assert_eq!(one.was_changed(), Ok(true), "the first question is always a change");
+        one.book(&[entry("one", 1)]).expect("a booking");
+        assert_eq!(one.was_changed(), Ok(false));
+        two.book(&[entry("two", 2)]).expect("a booking");
+        assert_eq!(one.was_changed(), Ok(true));
+        assert_eq!(one.was_changed(), Ok(false));
+        assert_eq!(one.entries("2026-11"), Ok(vec![entry("one", 1), entry("two", 2)]));
+    }
+
+    #[test]
+    fn a_file_that_is_no_ledger_is_named_and_left_untouched() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("ledger.db");
+        let foreign = |sql: &str| {
+            let _ = std::fs::remove_file(&path);
+            Connection::open(&path).and_then(|connection| connection.execute_batch(sql)).expect("a database");
+        };
+        let check = |says: &str| {
+            let before = std::fs::read(&path).expect("the file");
+            let fault = Ledger::open(dir.path(), 1).expect_err(says).to_string();
+            assert!(fault.contains(says) && fault.contains(&path.display().to_string()), "{fault}");
+            assert!(std::fs::read(&path).expect("the file") == before, "{says}: the file was changed");
+        };
+        std::fs::write(&path, "not a database, but longer than one header of a hundred bytes. ".repeat(40))
+            .expect("a file");
+        check("is not a ledger");
+        foreign("CREATE TABLE theirs (x)");
+        check("another program");
+        foreign("PRAGMA application_id = 7");
+        check("another program");
+        foreign(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 2"));
+        check("layout 2, this version knows 1");
+    }
+
+    #[test]
+    fn a_damaged_ledger_is_named_and_left_untouched() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut ledger = Ledger::open(dir.path(), 1).expect("a ledger");
+        let entries: Vec<Entry> = (0..2_000).map(|run| entry(&format!("{run:032x}"), run)).collect();
+        ledger.book(&entries).expect("a booking");
+        drop(ledger);
+        let path = dir.path().join("ledger.db");
+        let mut bytes = std::fs::read(&path).expect("the file");
+        let middle = bytes.len() / 2;
+        bytes[middle..middle + 8_192].fill(0xa5);
+        std::fs::write(&path, &bytes).expect("a write");
+        let fault = Ledger::open(dir.path(), 1).expect_err("a damaged file").to_string();
+        assert!(fault.contains("is damaged and was left untouched"), "{fault}");
+        assert!(std::fs::read(&path).expect("the file") == bytes);
+    }
+}

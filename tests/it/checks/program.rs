@@ -1,0 +1,58 @@
+//! A real program under a test: started in a folder of its own, killed when the test is over.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// A running program. Dropping it kills it.
+pub(super) struct Program {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Program {
+    /// Starts a program whose output goes to a file in `folder`.
+    pub(super) fn start(command: &mut Command, folder: &Path) -> Program {
+        let log = folder.join("log");
+        let output = std::fs::File::options().create(true).append(true).open(&log).expect("a log file");
+        let copy = output.try_clone().expect("one more descriptor");
+        let started = command.stdin(Stdio::null()).stdout(output).stderr(copy).spawn();
+        let child = started.unwrap_or_else(|error| panic!("{command:?} does not start ({error}); install it"));
+        Program { child, log }
+    }
+
+    /// What it has said so far.
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("the log is there")
+    }
+
+    /// Tells it to stop and waits until it has. Gives all it has said.
+    pub(super) fn stopped(mut self) -> String {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it is ours");
+        self.child.wait().expect("it is ours");
+        self.log()
+    }
+
+    /// Kills it as `kill -9` does.
+    pub(super) fn kill(&mut self) {
+        self.child.kill().expect("it is ours");
+        self.child.wait().expect("it is ours");
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended by itself, which the test has noticed by now.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a program to its end.
+pub(super) fn run(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|error| panic!("{command:?} does not start ({error}); install it"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed: {errors}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}

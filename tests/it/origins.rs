@@ -1,0 +1,92 @@
+//! Browsers tell where a page came from; pages of strangers are kept out.
+
+use veloflux::protocol::Feed;
+
+use crate::support::{Socket, TestServer, http};
+
+/// The status of a handshake with this origin.
+fn handshake(server: &TestServer, more: &str) -> u16 {
+    let text = Socket::request(server.address(), &Feed::Metrics.path(), more);
+    http::exchange(server.address(), text.as_bytes()).status
+}
+
+#[test]
+fn the_same_origin_loopback_and_none_are_let_in_and_strangers_are_not() {
+    let server = TestServer::start();
+    let own = format!("http://{}", server.address());
+    let port = server.address().port();
+    let sub = format!("http://{}.evil.example", server.address());
+    for (origin, status) in [
+        (None, 101),
+        (Some(own.as_str()), 101),
+        (Some("http://localhost"), 101),
+        (Some("http://localhost:3000"), 101),
+        (Some("https://localhost:8443"), 101),
+        (Some("http://127.0.0.1:5173"), 101),
+        (Some("http://127.8.9.10:80"), 101),
+        (Some("http://[::1]:3000"), 101),
+        (Some("null"), 403),
+        (Some(""), 403),
+        (Some("https://evil.example"), 403),
+        (Some("http://localhost.evil.example"), 403),
+        (Some("http://127.0.0.1.evil.example"), 403),
+        (Some("http://evil.example#localhost"), 403),
+        (Some("http://localhost@evil.example"), 403),
+        (Some(&sub), 403),
+        (Some("http://128.0.0.1"), 403),
+        (Some("file://"), 403),
+        (Some("localhost"), 403),
+        (Some("nonsense"), 403),
+    ] {
+        let more = origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default();
+        assert_eq!(handshake(&server, &more), status, "{origin:?}, port {port}");
+    }
+}
+
+#[test]
+fn an_origin_is_judged_whole() {
+    let server = TestServer::builder().args(["--allow-origin", "https://ops.example.com"]).start();
+    for (origin, status) in [
+        ("https://ops.example.com", 101),
+        ("https://OPS.example.com", 101),
+        ("https://ops.example.com:443", 101),
+        ("http://ops.example.com", 403),
+        ("https://ops.example.com:8443", 403),
+        ("https://example.com", 403),
+        ("https://x.ops.example.com", 403),
+        ("https://ops.example.com.evil.example", 403),
+    ] {
+        assert_eq!(handshake(&server, &format!("Origin: {origin}\r\n")), status, "{origin}");
+    }
+    let two = "Origin: https://ops.example.com\r\nOrigin: https://evil.example\r\n";
+    assert_eq!(handshake(&server, two), 403, "one foreign origin is enough");
+}
+
+#[test]
+fn the_control_api_keeps_foreign_pages_out_as_well() {
+    let server = TestServer::start();
+    let bearer = format!("Bearer {}", server.token());
+    for (origin, status) in [("https://evil.example", 403), ("null", 403), ("http://localhost:5173", 200)] {
+        let headers = [("Authorization", bearer.as_str()), ("Origin", origin)];
+        for path in ["/api/ws/control", "/api/ws/force-update"] {
+            let response = http::request(server.address(), "POST", path, &headers, "");
+            assert_eq!(response.status, status, "{path} from {origin}: {response:?}");
+            let allowed = response.header("access-control-allow-origin");
+            assert_eq!(allowed, (status == 200).then_some(origin), "{response:?}");
+        }
+    }
+}
+
+#[test]
+fn listening_beyond_loopback_wants_a_token_or_a_word() {
+    // Refused before anything is bound, so this opens no port to the network.
+    let home = crate::support::server::home();
+    let command = |more: &[&str]| {
+        let args = [&["serve", "--check-config", "--listen", "0.0.0.0:0"], more].concat();
+        crate::support::Veloflux::new(home.path(), args).run()
+    };
+    let refused = command(&[]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("feeds_public") || refused.stderr.contains("--feeds-public"), "{refused:?}");
+    assert_eq!(command(&["--feeds-public"]).code, 0);
+}

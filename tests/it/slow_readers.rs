@@ -1,0 +1,84 @@
+//! Peers that never read: the others get everything, the sleepers are cut off, and memory stays flat.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use socket2::SockRef;
+use veloflux::limits::WRITE_TIMEOUT;
+use veloflux::protocol::Feed;
+
+use crate::support::{Opcode, PATIENCE, Socket, TestServer};
+
+/// A list of this many is some 100 kB.
+const BACKENDS: usize = 400;
+
+const SLEEPERS: usize = 20;
+
+/// More bytes than a kernel keeps for a sleeper.
+const ROUNDS: usize = 60;
+
+#[test]
+fn those_who_read_get_everything_and_the_sleepers_are_cut_off() {
+    // Nobody listens there, which a check finds out at once. More than fifty changes: the whole list goes out.
+    let addresses: Vec<String> =
+        (0..BACKENDS).map(|n| format!("\"127.0.{}.{}:1\"", 1 + n / 200, 1 + n % 200)).collect();
+    let config = format!("[[pool]]\nname = \"web\"\nbackends = [{}]", addresses.join(", "));
+    let server = TestServer::builder().config(&config).start();
+
+    let mut sleepers: Vec<Socket> = (0..SLEEPERS).map(|_| server.open(Feed::Backends)).collect();
+    for sleeper in &sleepers {
+        SockRef::from(sleeper.stream()).set_recv_buffer_size(4096).expect("a TCP option");
+    }
+    let mut readers: Vec<Socket> = (0..10).map(|_| server.open(Feed::Backends)).collect();
+    let mut last: Vec<u64> = readers.iter_mut().map(|reader| sequence(&reader.json())).collect();
+
+    let mut resident = Vec::new();
+    let start = Instant::now();
+    for round in 0..ROUNDS {
+        server.force_update(r#"{"type":"backends"}"#);
+        for (reader, last) in readers.iter_mut().zip(&mut last) {
+            // Until the forced one is there; the tick may have added one of its own.
+            loop {
+                let message = reader.json_within(PATIENCE);
+                let next = sequence(&message);
+                assert_eq!(next, *last + 1, "round {round}: a reader missed something");
+                *last = next;
+                if reader.silent_for(Duration::from_millis(1)) {
+                    break;
+                }
+            }
+        }
+        if round >= ROUNDS / 3 {
+            resident.push(server.resident());
+        }
+    }
+    // The sleepers have had their time by now.
+    while start.elapsed() < WRITE_TIMEOUT + Duration::from_secs(3) {
+        server.force_update(r#"{"type":"backends"}"#);
+        readers.iter_mut().for_each(|reader| while !reader.silent_for(Duration::from_millis(20)) { reader.json(); });
+    }
+    let (first, most) = (resident[0], resident.iter().copied().max().unwrap_or_default());
+    assert!(most < first + (8 << 20), "memory grew from {first} to {most} bytes while {SLEEPERS} slept");
+
+    let metrics = server.get("/metrics").body;
+    let closed = |line: &&str| line.starts_with("veloflux_connections_closed_total") && line.contains("4008");
+    let cut_off = metrics.lines().find(closed).and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    assert_eq!(cut_off, Some(SLEEPERS as f64), "each is counted");
+
+    for sleeper in &mut sleepers {
+        // What was under way, perhaps cut in the middle of a frame; where there was room for it, the reason; then the end.
+        let mut codes = Vec::new();
+        while let Some(frame) = sleeper.frame_within(PATIENCE) {
+            if frame.opcode == Opcode::CLOSE {
+                codes.push(frame.close_code());
+            }
+        }
+        assert!(codes.is_empty() || codes == [Some(4008)], "{codes:?}");
+    }
+    assert!(last.iter().all(|seq| *seq >= ROUNDS as u64));
+}
+
+fn sequence(message: &Value) -> u64 {
+    let id = message["id"].as_str().and_then(|id| id.rsplit('-').next());
+    id.and_then(|seq| seq.parse().ok()).unwrap_or_else(|| panic!("no id: {message}"))
+}

@@ -1,0 +1,19 @@
+//! What the tests stand on: the server under test, the command line under test, a WebSocket client and an HTTP client
+//! that do exactly what they are told (also what is wrong), and backends that can be killed.
+
+pub(crate) mod backend;
+pub(crate) mod command;
+pub(crate) mod frame;
+pub(crate) mod http;
+pub(crate) mod programs;
+pub(crate) mod server;
+pub(crate) mod shape;
+pub(crate) mod socket;
+pub(crate) mod wait;
+
+pub(crate) use backend::StubBackend;
+pub(crate) use command::Veloflux;
+pub(crate) use frame::{Frame, Opcode};
+pub(crate) use server::TestServer;
+pub(crate) use socket::{Ending, Socket};
+pub(crate) use wait::{PATIENCE, eventually};

@@ -1,0 +1,50 @@
+//! Programs of others that the tests run. They are installed by `tests/run`; where one is missing the test fails and says so.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::command::Veloflux;
+
+/// No program of the tests takes longer than this.
+const DEADLINE: Duration = Duration::from_secs(150);
+
+/// A script of `tests/clients` in the Python of `target/venv`.
+pub(crate) fn python(script: &str) -> Command {
+    let python = root().join("target/venv/bin/python");
+    assert!(python.exists(), "{} is missing; run `tests/run` once", python.display());
+    let mut command = Command::new(python);
+    command.arg(root().join("tests/clients").join(script));
+    command
+}
+
+/// A script of `tests/clients` in Node.js.
+pub(crate) fn node(script: &str) -> Command {
+    let modules = root().join("tests/clients/node_modules");
+    assert!(modules.exists(), "{} is missing; run `tests/run` once", modules.display());
+    let mut command = Command::new("node");
+    command.arg(root().join("tests/clients").join(script));
+    command
+}
+
+/// Where Chromium is.
+pub(crate) fn chromium() -> PathBuf {
+    let places = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&places).map(|place| place.join("chromium")).find(|path| path.exists());
+    found.expect("`chromium` is missing; run `tests/run` once")
+}
+
+/// Runs a program to its end and gives the JSON document on its stdout.
+pub(crate) fn run(command: Command) -> Value {
+    let name = format!("{command:?}");
+    let finished = Veloflux::program(command).within(DEADLINE).run();
+    assert_eq!(finished.code, 0, "{name}:\n{}\n{}", finished.stdout, finished.stderr);
+    serde_json::from_str(&finished.stdout)
+        .unwrap_or_else(|error| panic!("{name}: {error}:\n{}\n{}", finished.stdout, finished.stderr))
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
