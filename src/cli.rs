@@ -24,7 +24,7 @@ pub use watch::{Jitter, PingMode, WatchArgs, WatchFormat};
 ///
 /// `serve` measures a fleet and streams what it measured; `watch`, `probe` and `control` speak to such a server.
 #[derive(Debug, Parser)]
-#[command(name = "veloflux", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "veloflux", version, disable_help_subcommand = true, args_override_self = true, max_term_width = 100)]
 #[command(after_long_help = help::page("veloflux"))]
 pub struct Cli {
     /// What to do.

@@ -16,10 +16,11 @@ use tokio_rustls::TlsConnector;
 use super::ProbeOptions;
 use super::connection::{bounded, dialled};
 use super::options::{name, trusting};
-use super::probe::{Ask, Asking, Kind, Prepared, listed, peer_words};
+use super::probe::{Ask, Asking, Kind, Prepared, listed, peer_words, without};
 use crate::net::dial::Stream;
 use crate::net::tls::Trust;
 use crate::net::{Fault, Target};
+use crate::secret::Secret;
 
 /// The row of this kind.
 pub(super) const KIND: Kind = Kind {
@@ -37,6 +38,7 @@ struct Postgres {
     encryption: Encryption,
     /// How to log in; none: not at all.
     login: Option<Config>,
+    password: Option<Secret>,
 }
 
 /// What is said over TLS.
@@ -70,7 +72,7 @@ fn new(target: &Target, options: &ProbeOptions) -> Prepared {
         }
         None => None,
     };
-    Ok(Arc::new(Postgres { target: target.clone(), encryption: encryption(target, options)?, login }))
+    Ok(Arc::new(Postgres { target: target.clone(), encryption: encryption(target, options)?, login, password }))
 }
 
 /// What the query of the URL and the options say about TLS.
@@ -107,7 +109,10 @@ impl Ask for Postgres {
         Box::pin(async {
             let stream = self.open().await.map_err(|fault| fault.to_string())?;
             match &self.login {
-                Some(login) => select_one(login, stream).await.map_err(|error| in_words(&error)),
+                Some(login) => {
+                    let answer = select_one(login, stream).await;
+                    answer.map_err(|error| in_words(&error, self.password.as_ref()))
+                }
                 None => Ok(()),
             }
         })
@@ -166,11 +171,11 @@ where
 }
 
 /// What a person does something with.
-fn in_words(error: &Error) -> String {
+fn in_words(error: &Error, password: Option<&Secret>) -> String {
     if let Some(refusal) = error.as_db_error() {
         return match refusal.code() {
             &SqlState::INVALID_PASSWORD => "wrong password".to_owned(),
-            _ => format!("answered `{}`", peer_words(refusal.message())),
+            _ => format!("answered `{}`", peer_words(&without(password, refusal.message()))),
         };
     }
     if let Some(fault) = Fault::find(error) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{KINDS, ProbeOptions};
 use crate::limits::PEER_WORDS_BYTES_MAX;
 use crate::net::Target;
+use crate::secret::Secret;
 
 /// A kind of check: a row of [`KINDS`].
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +88,15 @@ pub(super) fn listed(words: &[&str]) -> String {
         [] => "nothing".to_owned(),
         [one] => one.clone(),
         [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+/// Takes a secret out of the words of a peer: Redis, for one, repeats the arguments of a command it does not
+/// know, and those of `AUTH` are no words for a log.
+pub(super) fn without(secret: Option<&Secret>, words: &str) -> String {
+    match secret {
+        Some(secret) => words.replace(secret.expose(), "[redacted]"),
+        None => words.to_owned(),
     }
 }
 
@@ -173,8 +183,6 @@ pub(super) mod tests {
             assert!(KINDS.iter().any(|kind| kind.options.contains(&option)), "{option}");
         }
     }
-
-    use crate::secret::Secret;
 
     #[test]
     fn what_a_kind_does_not_know_is_refused_in_words() {

@@ -9,7 +9,7 @@ use rustls::ClientConfig;
 use super::ProbeOptions;
 use super::connection::{bounded, dialled};
 use super::options::name;
-use super::probe::{Ask, Asking, Kind, Prepared, peer_words};
+use super::probe::{Ask, Asking, Kind, Prepared, peer_words, without};
 use crate::net::{Fault, Target};
 use crate::secret::Secret;
 
@@ -60,10 +60,10 @@ impl Ask for Redis {
             let info = RedisConnectionInfo::default().set_skip_set_lib_name();
             let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
             let opened = MultiplexedConnection::new_with_config(&info, bounded(stream), config).await;
-            let (connection, driver) = opened.map_err(|error| in_words(&error))?;
+            let (connection, driver) = opened.map_err(|error| in_words(&error, None))?;
             // The driver ends when the connection is dropped, and the talk when the driver finds the other side gone.
             let ((), answer) = tokio::join!(driver, self.talk(connection));
-            answer.map_err(|error| in_words(&error))
+            answer.map_err(|error| in_words(&error, self.password.as_ref()))
         })
     }
 }
@@ -85,7 +85,7 @@ impl Redis {
 }
 
 /// What a person does something with.
-fn in_words(error: &RedisError) -> String {
+fn in_words(error: &RedisError, password: Option<&Secret>) -> String {
     if let Some(fault) = Fault::find(error) {
         return fault.to_string();
     }
@@ -98,7 +98,7 @@ fn in_words(error: &RedisError) -> String {
         Some("ERR") if detail.contains("AUTH") && detail.contains("password") => {
             "a password was given, and the server has none".to_owned()
         }
-        Some(code) => format!("answered `{}`", peer_words(&format!("{code} {detail}"))),
+        Some(code) => format!("answered `{}`", peer_words(&without(password, &format!("{code} {detail}")))),
         None if error.is_connection_dropped() => Fault::Closed.to_string(),
         None => Fault::Protocol("redis", "what came is not its protocol".to_owned()).to_string(),
     }

@@ -14,6 +14,7 @@ use crate::client::connect::Access;
 use crate::client::control::{Answer, NoAnswer, post};
 use crate::client::endpoint::Endpoint;
 use crate::exit::Exit;
+use crate::limits;
 use crate::net::fault::in_words;
 use crate::output::{Stdout, Talk, Unwritable, clean};
 use crate::protocol::Feed;
@@ -51,7 +52,8 @@ pub(super) async fn run(args: ControlArgs) -> Exit {
         format: format(args.format, args.json),
         stdout: Stdout::new(),
         talk,
-        deadline: args.timeout,
+        // A little more than the command has: its own deadline is the one that is told.
+        deadline: args.timeout + limits::CLOSE_GRACE,
     };
     let mut exit = Exit::Done;
     for endpoint in &endpoints {

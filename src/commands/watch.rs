@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{self, Instant, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::setup::{self, Setup};
 use super::signals::Signals;
@@ -101,7 +101,7 @@ impl Watch {
                 drop(events);
                 self.shutdown.begin();
                 // What still runs after that is cut off with the process.
-                let _ = time::timeout(limits::CLOSE_GRACE, self.shutdown.ended()).await;
+                let _ = tokio::time::timeout(limits::CLOSE_GRACE, self.shutdown.ended()).await;
                 return unwritten(self.talk, &error);
             }
         }

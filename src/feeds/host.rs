@@ -11,6 +11,9 @@ use sysinfo::{CpuRefreshKind, Disks, MemoryRefreshKind, RefreshKind, System};
 
 use crate::protocol::message::Scope;
 
+/// What cannot be measured on this system.
+pub type Error = sysinfo::Error;
+
 /// A share of something, 0–100 with one decimal, and what it is a share of.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Share {
@@ -41,7 +44,7 @@ impl CpuMeter {
     ///
     /// # Errors
     /// Where this system has no readable CPU times.
-    pub fn start() -> Result<CpuMeter, sysinfo::Error> {
+    pub fn start() -> Result<CpuMeter, Error> {
         let mut system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()))?;
         system.refresh_cpu_usage();
         let quota = Quota::detect(&Groups::of_this_process());
@@ -75,7 +78,7 @@ impl CpuMeter {
 ///
 /// # Errors
 /// Where this system has no readable memory figures.
-pub fn memory() -> Result<Share, sysinfo::Error> {
+pub fn memory() -> Result<Share, Error> {
     let refresh = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let system = System::new_with_specifics(refresh)?;
     let total = system.total_memory();

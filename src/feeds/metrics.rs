@@ -10,7 +10,7 @@ use std::time::Instant;
 use futures_util::future::BoxFuture;
 use tokio::time::sleep_until;
 
-use super::host::{CpuMeter, memory};
+use super::host::{self, CpuMeter, memory};
 use super::{Cause, Change, Producer, World};
 use crate::limits::{CPU_INTERVAL_MIN, SAMPLE_INTERVAL};
 use crate::protocol::message::Metrics;
@@ -38,7 +38,7 @@ struct CpuMeters {
 }
 
 impl CpuMeters {
-    fn start() -> Result<CpuMeters, sysinfo::Error> {
+    fn start() -> Result<CpuMeters, host::Error> {
         Ok(CpuMeters { tiled: CpuMeter::start()?, latest: CpuMeter::start()? })
     }
 }
@@ -86,13 +86,13 @@ impl Sampler {
             memory: memory.percent,
             requests,
             timestamp: Timestamp::now(),
-            scope: cpu.scope,
-            memory_scope: memory.scope,
-            requests_total: now.total,
-            requests_per_second: (requests as f64 / window.as_secs_f64().max(0.001) * 10.0).round() / 10.0,
-            requests_source: SOURCE.to_owned(),
-            window_ms: (window.as_secs_f64() * 1000.0).round() as u64,
-            connections: self.world.connections.get(),
+            scope: Some(cpu.scope),
+            memory_scope: Some(memory.scope),
+            requests_total: Some(now.total),
+            requests_per_second: Some((requests as f64 / window.as_secs_f64().max(0.001) * 10.0).round() / 10.0),
+            requests_source: Some(SOURCE.to_owned()),
+            window_ms: Some((window.as_secs_f64() * 1000.0).round() as u64),
+            connections: Some(self.world.connections.get()),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The five feeds: what is measured for each, when it is sent, and nothing about who reads it.
 //!
-//! Each feed is one [`Producer`] and one task ([`ticker`]). What a producer made leaves through one bounded channel as an
+//! Each feed is one [`Producer`] and one task (`ticker`). What a producer made leaves through one bounded channel as an
 //! [`Update`]; feeds know nothing of sockets.
 
 pub mod backends;

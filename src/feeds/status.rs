@@ -60,8 +60,8 @@ impl RollUp {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             cluster_size: 1,
             reasons: verdict.reasons,
-            uptime_seconds: up.as_secs(),
-            node: world.settings.node.clone(),
+            uptime_seconds: Some(up.as_secs()),
+            node: Some(world.settings.node.clone()),
         })
     }
 }

@@ -172,3 +172,64 @@ fn fault(error: &reqwest::Error) -> Fault {
     }
     Fault::Protocol("HTTP", bottom.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::net::tls::{Sessions, TlsOptions, client_config};
+
+    fn client(deadline: Duration) -> HttpClient {
+        let tls = client_config(&TlsOptions::default(), Sessions::Resumed, &["http/1.1"]).expect("no file is needed");
+        HttpClient::for_control(&tls, deadline)
+    }
+
+    fn post(address: &str) -> Request {
+        let url = Url::parse(&format!("http://{address}/api")).expect("a URL");
+        Request { method: Method::POST, url, headers: HeaderMap::new(), body: Bytes::from_static(b"{}") }
+    }
+
+    /// Answers one request with `answer`, and gives what was asked.
+    async fn server(answer: &'static [u8]) -> (String, tokio::task::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound").to_string();
+        let asked = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("somebody comes");
+            let mut request = Vec::new();
+            while !request.ends_with(b"{}") {
+                request.push(stream.read_u8().await.expect("it sends all of it"));
+            }
+            stream.write_all(answer).await.expect("it listens");
+            if answer.is_empty() {
+                // Says nothing until the other side leaves.
+                let _ = stream.read_u8().await;
+            }
+            String::from_utf8(request).expect("ASCII")
+        });
+        (address, asked)
+    }
+
+    const PATIENT: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn a_request_arrives_and_its_answer_is_read_so_far_and_not_followed() {
+        let (address, asked) = server(b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 5\r\n\r\nhello").await;
+        let answer = client(PATIENT).send(post(&address)).await.expect("it answers");
+        assert_eq!((answer.status(), answer.headers()["location"].as_bytes()), (302, &b"/x"[..]));
+        assert_eq!(answer.body(4).await, Ok(b"hell".to_vec()));
+        let asked = asked.await.expect("no panic");
+        assert!(asked.starts_with("POST /api HTTP/1.1\r\n") && asked.contains(USER_AGENT), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn it_is_told_whether_the_request_may_have_arrived() {
+        let (address, asked) = server(b"").await;
+        let silent = client(Duration::from_millis(300)).send(post(&address)).await.expect_err("it says nothing");
+        assert_eq!(silent, Failed::Answering(Fault::Network("no answer in time".to_owned())));
+        asked.await.expect("no panic");
+        let gone = client(PATIENT).send(post(&address)).await.expect_err("nobody listens any more");
+        assert_eq!(gone, Failed::Connecting(Fault::Refused));
+    }
+}

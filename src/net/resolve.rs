@@ -48,4 +48,14 @@ mod tests {
         let fault = resolve("no-such-name.invalid", 7).await.expect_err("reserved for this");
         assert_eq!(fault.to_string(), "name `no-such-name.invalid` does not resolve");
     }
+
+    #[tokio::test]
+    async fn lookups_wait_for_one_another_and_addresses_do_not() {
+        let all = LOOKUPS.acquire_many(u32::try_from(LOOKUPS_AT_ONCE_MAX).expect("small")).await.expect("open");
+        let mut lookup = std::pin::pin!(resolve("localhost", 7));
+        assert!(futures_util::poll!(lookup.as_mut()).is_pending());
+        assert!(resolve("127.0.0.1", 7).await.is_ok());
+        drop(all);
+        assert!(lookup.await.is_ok());
+    }
 }

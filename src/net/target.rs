@@ -188,11 +188,13 @@ fn example(text: &str) -> String {
     format!("{scheme}://{text}")
 }
 
-/// A text as it may be repeated to its author in a log: whatever may be a credential is cut out.
+/// A text as it may be repeated to its author in a log: whatever may be a credential is cut out. That is all before the
+/// last `@`, wherever it stands: a password with an unescaped `/` or `?` in it is why the text is no target.
 fn without_credentials(text: &str) -> String {
-    let text = text.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (&text[..scheme.len() + 3], rest));
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let scheme = scheme.rsplit_once('@').map_or(scheme, |(_, rest)| rest);
     format!("{scheme}{rest}")
 }
 
@@ -244,7 +246,22 @@ impl fmt::Debug for Target {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic_or_repeat_a_password(
+            scheme in "(http|tcp|redis|nope|)(://|:/|)", before in "\\PC{0,8}:", after in "\\PC{0,8}", rest in "\\PC{0,20}",
+        ) {
+            let text = format!("{scheme}{before}hunter2{after}@{rest}");
+            if let Err(bad) = Target::parse(&text) {
+                prop_assert!(!bad.to_string().contains("hunter2"), "{}: {}", text, bad);
+            }
+            let _ = Target::parse(&rest);
+        }
+    }
 
     #[test]
     fn a_target_is_taken_apart_once() {

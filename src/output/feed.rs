@@ -83,21 +83,22 @@ impl Lines {
 
     fn metrics(&self, metrics: &Metrics) -> String {
         let label = |text| self.paint.faint(text);
-        let scope = match metrics.scope {
-            Scope::Host => "",
-            Scope::Cgroup => " of quota",
-        };
-        format!(
-            "{} {}{scope}  {} {}{scope}  {} {}  {} {}",
+        let of = |scope| if scope == Some(Scope::Cgroup) { " of quota" } else { "" };
+        let mut line = format!(
+            "{} {}{}  {} {}{}  {} {}",
             label("cpu"),
             self.share(metrics.cpu),
+            of(metrics.scope),
             label("memory"),
             self.share(metrics.memory),
+            of(metrics.memory_scope),
             label("requests"),
             grouped(metrics.requests),
-            label("connections"),
-            grouped(metrics.connections),
-        )
+        );
+        if let Some(connections) = metrics.connections {
+            line.push_str(&format!("  {} {}", label("connections"), grouped(connections)));
+        }
+        line
     }
 
     fn share(&self, share: f64) -> String {
@@ -127,13 +128,14 @@ impl Lines {
     }
 
     fn billing(&self, billing: &Billing) -> String {
-        let unit = if billing.usage == 1.0 { billing.unit.clone() } else { format!("{}s", billing.unit) };
+        let unit = billing.unit.as_deref().unwrap_or("unit");
+        let unit = if billing.usage == 1.0 { unit.to_owned() } else { format!("{unit}s") };
         let mut line = format!(
             "{} {}  {} {}  {}",
             billing.usage,
             clean(&unit),
             self.paint.strong(&format!("{:.2}", billing.cost)),
-            clean(&billing.currency),
+            clean(billing.currency.as_deref().unwrap_or_default()),
             self.paint.faint(&clean(&billing.period.replace('_', " "))),
         );
         if billing.partial {
@@ -165,12 +167,13 @@ fn names(all: &[&str]) -> String {
     text
 }
 
-fn plural(count: u64, noun: &str) -> String {
+/// A count with its noun: `1 node`, `2 nodes`.
+pub(super) fn plural(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// Digits in groups of three: `1 204`.
-pub fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -218,10 +221,14 @@ mod tests {
     fn metrics_are_one_line() {
         let metrics = message(
             "{\"type\":\"metrics\",\"data\":{\"cpu\":12.4,\"memory\":38.1,\"requests\":1204,\
-             \"timestamp\":\"2024-01-15T10:30:00Z\",\"scope\":\"host\",\"requests_total\":9,\"requests_per_second\":602.0,\
+             \"timestamp\":\"2024-01-15T10:30:00Z\",\"scope\":\"host\",\"memory_scope\":\"cgroup\",\
+             \"requests_total\":9,\"requests_per_second\":602.0,\
              \"requests_source\":\"self\",\"window_ms\":2000,\"connections\":3}}",
         );
-        assert_eq!(Lines::new(Paint::PLAIN).line(&metrics), "cpu 12.4 %  memory 38.1 %  requests 1 204  connections 3");
+        assert_eq!(
+            Lines::new(Paint::PLAIN).line(&metrics),
+            "cpu 12.4 %  memory 38.1 % of quota  requests 1 204  connections 3"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::feed::grouped;
+use super::feed::{grouped, plural};
 use super::record::milliseconds;
 use crate::protocol::Feed;
 
@@ -96,7 +96,7 @@ impl Summary {
 
 impl StreamSummary {
     fn line(&self) -> String {
-        let mut parts = vec![format!("{} messages", grouped(self.messages))];
+        let mut parts = vec![plural(self.messages, "message")];
         for (count, what) in [(self.missed, "missed"), (self.invalid, "invalid"), (self.stale, "times stale")] {
             if count > 0 {
                 parts.push(format!("{} {what}", grouped(count)));
@@ -109,7 +109,7 @@ impl StreamSummary {
             parts.push(format!("interval p50/p95/max {spread} s{}", due.unwrap_or_default()));
         }
         if self.connections != 1 || !self.losses.is_empty() {
-            parts.push(format!("{} connections", grouped(self.connections)));
+            parts.push(plural(self.connections, "connection"));
         }
         if !self.losses.is_empty() {
             let losses: Vec<String> = self.losses.iter().map(|(cause, count)| format!("{cause} x{count}")).collect();

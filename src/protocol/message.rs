@@ -1,6 +1,7 @@
 //! The messages: server to client ([`Message`] in its [`Envelope`]) and client to server ([`Inbound`]).
 //!
-//! Field names and JSON types are published; front ends are written against them. Only add keys.
+//! Field names and JSON types are published; front ends are written against them. Only add keys. Keys that were added to the
+//! published ones are always sent, and need not be there to be understood: a server may know only the published ones.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -45,18 +46,22 @@ pub struct Backend {
     pub last_check: Option<Timestamp>,
     /// The status in an operator's words: `up`, `slow`, `failing` (passes, but the last checks did not), `down`,
     /// `recovering` (down, but the last checks passed), `checking`.
+    #[serde(default)]
     pub state: String,
     /// What the operator wants.
+    #[serde(default)]
     pub admin: Admin,
     /// How long the last check took, in milliseconds.
     pub latency_ms: Option<f64>,
     /// When `status` last changed.
     pub last_change: Option<Timestamp>,
     /// Where this knowledge comes from: `check` for our own.
+    #[serde(default)]
     pub source: String,
     /// Why it is not healthy, in words.
     pub detail: Option<String>,
     /// Whether the source has stopped answering, so that this is old news.
+    #[serde(default)]
     pub stale: bool,
 }
 
@@ -70,8 +75,10 @@ pub struct BackendUpdate {
     /// The end of the check that confirmed `status`.
     pub last_check: Option<Timestamp>,
     /// See [`Backend::state`].
+    #[serde(default)]
     pub state: String,
     /// See [`Backend::admin`].
+    #[serde(default)]
     pub admin: Admin,
     /// See [`Backend::latency_ms`].
     pub latency_ms: Option<f64>,
@@ -80,6 +87,7 @@ pub struct BackendUpdate {
     /// See [`Backend::detail`].
     pub detail: Option<String>,
     /// See [`Backend::stale`].
+    #[serde(default)]
     pub stale: bool,
 }
 
@@ -121,19 +129,19 @@ pub struct Metrics {
     /// The end of the window.
     pub timestamp: Timestamp,
     /// What `cpu` is a share of.
-    pub scope: Scope,
+    pub scope: Option<Scope>,
     /// What `memory` is a share of. A container may have a limit for one and not for the other.
-    pub memory_scope: Scope,
+    pub memory_scope: Option<Scope>,
     /// Requests completed since the server started; never goes back.
-    pub requests_total: u64,
+    pub requests_total: Option<u64>,
     /// `requests` divided by the length of the window, one decimal.
-    pub requests_per_second: f64,
+    pub requests_per_second: Option<f64>,
     /// Who counted: `self`, or a source's name.
-    pub requests_source: String,
+    pub requests_source: Option<String>,
     /// The length of the window `requests` was counted in, in milliseconds.
-    pub window_ms: u64,
+    pub window_ms: Option<u64>,
     /// Open feed connections.
-    pub connections: u64,
+    pub connections: Option<u64>,
 }
 
 /// The roll-up.
@@ -150,11 +158,12 @@ pub struct Status {
     /// Live nodes; 1 on a single node.
     pub cluster_size: u32,
     /// Why it is not healthy, at most ten sentences; empty exactly when it is healthy.
+    #[serde(default)]
     pub reasons: Vec<String>,
     /// The uptime in whole seconds.
-    pub uptime_seconds: u64,
+    pub uptime_seconds: Option<u64>,
     /// The name of this node.
-    pub node: String,
+    pub node: Option<String>,
 }
 
 /// Usage of the period and its cost.
@@ -169,16 +178,17 @@ pub struct Billing {
     /// When the usage was last read.
     pub last_updated: Timestamp,
     /// `cost` as an exact decimal, before rounding.
-    pub cost_exact: String,
+    pub cost_exact: Option<String>,
     /// ISO 4217 code.
-    pub currency: String,
+    pub currency: Option<String>,
     /// What is counted, for example `request`.
-    pub unit: String,
+    pub unit: Option<String>,
     /// The first instant of the period.
-    pub period_start: Timestamp,
+    pub period_start: Option<Timestamp>,
     /// The first instant after the period.
-    pub period_end: Timestamp,
+    pub period_end: Option<Timestamp>,
     /// Whether the period is not covered in full: metering began inside it, or the ledger cannot be read or written.
+    #[serde(default)]
     pub partial: bool,
 }
 
@@ -192,6 +202,7 @@ pub struct HealthReport {
     /// Name → state.
     pub checks: BTreeMap<String, Health>,
     /// Name → more about it.
+    #[serde(default)]
     pub details: BTreeMap<String, CheckDetail>,
 }
 
@@ -335,6 +346,21 @@ mod tests {
             assert_eq!(raw.get(), timestamp);
         }
         assert!(matches!(Inbound::parse("{\"type\":\"ping\"}"), Inbound::Ping(raw) if raw.get() == "null"));
+    }
+
+    #[test]
+    fn messages_with_only_the_published_keys_are_understood() {
+        for text in [
+            r#"{"type":"backends","data":[{"address":"127.0.0.1:8081","pool":"pool1","weight":1,"status":"healthy"}]}"#,
+            r#"{"type":"backends_update","data":{"address":"127.0.0.1:8081","status":"unhealthy","last_check":"2024-01-15T10:30:00Z"}}"#,
+            r#"{"type":"metrics","data":{"cpu":45.2,"memory":67.8,"requests":156,"timestamp":"2024-01-15T10:30:00Z"}}"#,
+            r#"{"type":"status","data":{"status":"healthy","timestamp":"2024-01-15T10:30:00Z","uptime":"1h30m","version":"1.1.0","cluster_size":3}}"#,
+            r#"{"type":"billing","data":{"usage":850.5,"cost":42.75,"period":"current_month","last_updated":"2024-01-15T10:30:00Z"}}"#,
+            r#"{"type":"health","data":{"healthy":true,"timestamp":"2024-01-15T10:30:00Z","checks":{"database":"healthy","external_apis":"degraded"}}}"#,
+        ] {
+            let read: Result<Envelope, _> = serde_json::from_str(text);
+            assert!(read.is_ok(), "{text}: {read:?}");
+        }
     }
 
     #[test]

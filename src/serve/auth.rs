@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use http::header::AUTHORIZATION;
@@ -112,7 +112,7 @@ fn load_or_generate(path: &Path) -> io::Result<Secret> {
     }
     let token = generate();
     if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
     // Written aside and linked into place: a crash leaves no half token, and of two servers that start together one wins.
     let aside = path.with_extension(format!("new-{}", std::process::id()));

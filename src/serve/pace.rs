@@ -41,7 +41,7 @@ mod tests {
         let mut pace = Pace::new(10, 5);
         assert!((0..5).all(|_| pace.take(1, start).is_none()));
         assert_eq!(pace.take(1, start), Some(Duration::from_millis(100)));
-        let later = start + Duration::from_millis(700);
+        let later = start + Duration::from_millis(300);
         assert!(pace.take(5, later).is_some());
         let rested = start + Duration::from_secs(60);
         assert!(pace.take(5, rested).is_none());

@@ -306,7 +306,8 @@ impl Shard {
                 _ => (burst.snapshot(), 1),
             };
             peer.sent = Some(burst.number);
-            self.traffic.handed(peer.feed, frames, bytes.len(), missed);
+            self.traffic.handed(peer.feed, frames, bytes.len());
+            self.traffic.missed(peer.feed, missed);
             match write(peer, bytes, &mut progress) {
                 Written::All => {}
                 other => break other,
@@ -362,6 +363,8 @@ impl Shard {
     fn cut_off(&mut self, key: usize) {
         let peer = &mut self.peers[key];
         self.traffic.ended(Ending::Closed(CloseCode::TooSlow));
+        let latest = self.latest[peer.feed.index()].as_ref().map_or(0, |burst| burst.number);
+        self.traffic.missed(peer.feed, latest - peer.sent.unwrap_or(latest));
         peer.stage = Stage::Closing(Instant::now() + CLOSE_TIMEOUT);
         peer.replies = frame::close(CloseCode::TooSlow, CloseCode::TooSlow.meaning());
         // Where the bound cannot be lifted the peer learns it from the end of the stream alone.

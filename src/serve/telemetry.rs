@@ -67,13 +67,17 @@ impl Traffic {
         self.feeds[feed.index()].opened.add(1);
     }
 
-    /// A connection was handed frames, after `missed` ticks that it was too slow for.
-    pub fn handed(&self, feed: Feed, frames: u64, bytes: usize, missed: u64) {
+    /// A connection was handed frames.
+    pub fn handed(&self, feed: Feed, frames: u64, bytes: usize) {
         let traffic = &self.feeds[feed.index()];
         traffic.messages.add(frames);
         traffic.bytes.add(bytes as u64);
-        if missed > 0 {
-            traffic.skipped.add(missed);
+    }
+
+    /// A connection was too slow for this many ticks.
+    pub fn missed(&self, feed: Feed, ticks: u64) {
+        if ticks > 0 {
+            self.feeds[feed.index()].skipped.add(ticks);
         }
     }
 

@@ -31,11 +31,11 @@ impl From<Invoice> for message::Billing {
             cost: nearest(invoice.charge.cost),
             period: "current_month".to_owned(),
             last_updated: invoice.at,
-            cost_exact: invoice.charge.cost_exact.to_string(),
-            currency: invoice.currency.code().to_owned(),
-            unit: invoice.unit,
-            period_start: invoice.period.start.into(),
-            period_end: invoice.period.end.into(),
+            cost_exact: Some(invoice.charge.cost_exact.to_string()),
+            currency: Some(invoice.currency.code().to_owned()),
+            unit: Some(invoice.unit),
+            period_start: Some(invoice.period.start.into()),
+            period_end: Some(invoice.period.end.into()),
             partial: invoice.partial,
         }
     }

@@ -7,12 +7,13 @@ message, `{"type":"error","data":{"code":"bad_message",…}}`: here that answer 
 the feed's own messages are passed over. So everything but the bytes of the echo is judged by the case files as they are:
 what fails the connection, with which code, who closes, pongs, order, and that nothing comes after.
 
-Left out: 1.2.*, 9.2.*, 9.4.*, 9.6.*, 9.8.* (binary, which a feed refuses with 1003), the cases whose messages are past
-a feed's 64 KiB (9.1.*, 9.3.*, 9.5.*; refused with 1009), and 12.*, 13.* (compression).
+Left out: 1.2.* (binary, which a feed refuses with 1003), 9.* (mostly messages past a feed's 64 KiB, refused with 1009, and
+the speed of echoes), 12.* and 13.* (compression). 239 cases are left.
 """
 
 import asyncio
 import json
+import os
 import sys
 
 from kosoku import FailureError, _caseindex, run_fuzzingclient
@@ -21,7 +22,7 @@ _caseindex.initialize_shims()
 
 from case import Case  # noqa: E402  the shim above makes it importable
 
-EXCLUDED = ["1.2.*", "9.1.*", "9.2.*", "9.3.*", "9.4.*", "9.5.*", "9.6.*", "9.8.*", "12.*", "13.*"]
+EXCLUDED = ["1.2.*", "9.*", "12.*", "13.*"]
 
 
 def on_message(self, message, binary):
@@ -66,3 +67,6 @@ async def main() -> None:
 
 
 asyncio.run(main())
+# kosoku's threads may still run and abort an interpreter that takes itself apart: the verdict is out, so leave.
+sys.stdout.flush()
+os._exit(0)

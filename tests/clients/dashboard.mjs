@@ -56,7 +56,7 @@ function read() {
 /** Whether every panel shows what was measured and no placeholder. Runs in the page. */
 function filled() {
   const number = (feed) => [...document.querySelectorAll(`[data-feed="${feed}"] [data-field]`)].some((field) => /\d/.test(field.textContent));
-  const words = (feed, word) => document.querySelector(`[data-feed="${feed}"]`)?.innerText.includes(word);
+  const words = (feed, word) => document.querySelector(`[data-feed="${feed}"]`)?.innerText.toLowerCase().includes(word);
   return ['metrics', 'status', 'billing'].every(number) && words('backends', '127.0.0.1:') && words('health', 'healthy')
     && !/waiting for the first message/.test(document.body.innerText);
 }

@@ -24,7 +24,10 @@ fn by_default_requests_are_counted_and_cost_nothing() {
     // The fifty, and this test's own handshake and order.
     let counted = data["usage"].as_f64().expect("a number") - before;
     assert!((50.0..=52.0).contains(&counted), "{counted}");
-    assert_eq!((&data["unit"], &data["currency"], &data["period"]), (&json!("request"), &json!("USD"), &json!("current_month")));
+    assert_eq!(
+        (&data["unit"], &data["currency"], &data["period"]),
+        (&json!("request"), &json!("USD"), &json!("current_month"))
+    );
     assert_eq!(data["cost"].as_f64(), Some(0.0));
     assert_eq!(data["partial"], true, "metering began inside this month");
 }
@@ -65,9 +68,8 @@ fn the_period_is_the_calendar_month_of_the_time_zone() {
 
 #[test]
 fn a_currency_without_cents_has_none() {
-    let server = TestServer::builder()
-        .config("[billing]\nunit_price = \"0\"\nbase_fee = \"99.5\"\ncurrency = \"JPY\"")
-        .start();
+    let server =
+        TestServer::builder().config("[billing]\nunit_price = \"0\"\nbase_fee = \"99.5\"\ncurrency = \"JPY\"").start();
     let data = billing(&server);
     assert_eq!((&data["currency"], data["cost"].as_f64()), (&json!("JPY"), Some(100.0)));
     assert_eq!(data["cost_exact"].as_str().and_then(|text| text.parse::<f64>().ok()), Some(99.5));

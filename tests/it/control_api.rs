@@ -168,7 +168,9 @@ fn a_body_that_never_comes_is_given_up() {
 #[test]
 fn each_feed_can_be_paused_and_resumed_by_itself_and_all_at_once() {
     let server = TestServer::start();
-    let send = |action: &str, what: &str| server.control(&json!({"action": action, "type": what}).to_string())["paused"].clone();
+    let send = |action: &str, what: &str| {
+        server.control(&json!({"action": action, "type": what}).to_string())["paused"].clone()
+    };
     let all = json!(["backends", "metrics", "status", "billing", "health"]);
     assert_eq!(send("pause", "metrics"), json!(["metrics"]));
     assert_eq!(send("pause", "metrics"), json!(["metrics"]), "twice is once");
@@ -195,7 +197,8 @@ fn a_generated_token_is_for_this_user_only_and_stays_the_same() {
     let server = TestServer::start();
     let (token, home) = (server.token(), server.home());
     let file = home.path().join("state/token");
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).expect("the token file").permissions());
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).expect("the token file").permissions());
     assert_eq!(mode & 0o777, 0o600);
     assert!(token.len() >= 32, "long enough not to be guessed");
     assert_ne!(token, TestServer::start().token());

@@ -71,9 +71,13 @@ fn refused() -> Vec<Refused> {
         row("POST to a feed", request("POST /api/ws/metrics HTTP/1.1", GOOD), 405, Some(("allow", "GET")), &[]),
         row("PUT to a feed", request("PUT /api/ws/metrics HTTP/1.1", GOOD), 405, Some(("allow", "GET")), &[]),
         row("DELETE of a feed", request("DELETE /api/ws/metrics HTTP/1.1", GOOD), 405, Some(("allow", "GET")), &[]),
-        row("an unknown feed", request("GET /api/ws/metric HTTP/1.1", GOOD), 404, None, &[
-            "backends", "metrics", "status", "billing", "health",
-        ]),
+        row(
+            "an unknown feed",
+            request("GET /api/ws/metric HTTP/1.1", GOOD),
+            404,
+            None,
+            &["backends", "metrics", "status", "billing", "health"],
+        ),
         row("a feed in capitals", request("GET /api/ws/METRICS HTTP/1.1", GOOD), 404, None, &["metrics"]),
         row("below a feed", request("GET /api/ws/metrics/cpu HTTP/1.1", GOOD), 404, None, &[]),
         row("another path", request("GET /nowhere HTTP/1.1", GOOD), 404, None, &[]),
@@ -89,7 +93,9 @@ fn each_mistake_is_told_with_its_status_and_headers() {
     for row in refused() {
         let response = http::exchange(server.address(), row.request.as_bytes());
         let header = row.header.is_none_or(|(name, value)| {
-            response.header(name).is_some_and(|found| found.split(',').any(|word| word.trim().eq_ignore_ascii_case(value)))
+            response
+                .header(name)
+                .is_some_and(|found| found.split(',').any(|word| word.trim().eq_ignore_ascii_case(value)))
         });
         let parsed: serde_json::Value = serde_json::from_str(&response.body).unwrap_or_default();
         let message = parsed["error"]["message"].as_str().unwrap_or_default();
@@ -97,7 +103,10 @@ fn each_mistake_is_told_with_its_status_and_headers() {
         let says = !message.is_empty() && !code.is_empty() && row.says.iter().all(|word| message.contains(word));
         let json = response.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
         if response.status != row.status || !header || !says || !json {
-            failed.push(format!("  {}: wanted {} {:?} {:?}, got {response:?}", row.name, row.status, row.header, row.says));
+            failed.push(format!(
+                "  {}: wanted {} {:?} {:?}, got {response:?}",
+                row.name, row.status, row.header, row.says
+            ));
         }
     }
     assert!(failed.is_empty(), "{} failed:\n{}", failed.len(), failed.join("\n"));
@@ -168,10 +177,9 @@ fn a_feed_with_a_token_wants_it() {
         ("another scheme", Some(format!("Basic {feed_token}"))),
         ("nothing behind the scheme", Some("Bearer ".to_owned())),
     ] {
-        let text = header.as_deref().map_or_else(
-            || request("GET /api/ws/metrics HTTP/1.1", GOOD),
-            |header| plus("Authorization", header),
-        );
+        let text = header
+            .as_deref()
+            .map_or_else(|| request("GET /api/ws/metrics HTTP/1.1", GOOD), |header| plus("Authorization", header));
         let response = http::exchange(server.address(), text.as_bytes());
         assert_eq!(response.status, 401, "{name}: {response:?}");
         let challenge = response.header("www-authenticate").unwrap_or_default();
@@ -210,7 +218,12 @@ fn a_head_that_is_too_big_is_refused() {
 #[test]
 fn what_is_no_http_is_refused() {
     let server = TestServer::start();
-    for text in ["\r\n\r\n\r\n\r\n nonsense\r\n\r\n", "GET\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n", "GET / HTTP/9.9\r\n\r\n"] {
+    for text in [
+        "\r\n\r\n\r\n\r\n nonsense\r\n\r\n",
+        "GET\r\n\r\n",
+        "\x16\x03\x01\x02\x00\x01\x00\x01\x7f\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+    ] {
         let response = http::try_exchange(server.address(), text.as_bytes(), PATIENCE);
         assert!(response.as_ref().map_or(true, |response| response.status >= 400), "{text:?}: {response:?}");
     }
@@ -240,7 +253,11 @@ fn a_slow_head_is_cut_off_after_five_seconds() {
                     }
                     assert!(start.elapsed() < Duration::from_secs(8), "still open, drip: {drip}");
                 }
-                assert!(start.elapsed() > Duration::from_secs(4), "closed too early, drip: {drip}: {:?}", start.elapsed());
+                assert!(
+                    start.elapsed() > Duration::from_secs(4),
+                    "closed too early, drip: {drip}: {:?}",
+                    start.elapsed()
+                );
             });
         }
         scope.spawn(|| {

@@ -125,7 +125,8 @@ fn a_port_in_use_is_told_with_what_to_do() {
     let address = taken.local_addr().expect("bound").to_string();
     let home = home();
     let finished =
-        Veloflux::new(home.path(), ["serve", "--listen", &address, "--state-dir", &home.path().display().to_string()]).run();
+        Veloflux::new(home.path(), ["serve", "--listen", &address, "--state-dir", &home.path().display().to_string()])
+            .run();
     assert_eq!(finished.code, 1, "{finished:?}");
     assert_eq!(finished.stdout, "");
     let wanted = format!("error: cannot listen on {address}: address in use; stop the other server or pass `--listen`");
@@ -141,7 +142,7 @@ fn a_port_is_free_again_right_after_a_server_with_clients_was_killed() {
     let home = server.home();
     server.signal(Signal::KILL);
     server.exit_within(PATIENCE);
-    let again = TestServer::builder_in(home).args(["--listen", &address.to_string()]).start();
+    let again = TestServer::builder_in(home).listen(address).start();
     assert_eq!(again.address(), address);
 }
 
@@ -240,7 +241,12 @@ fn the_probes_and_the_figures_of_the_process_can_be_read() {
     assert!(value("veloflux_message_bytes_total{feed=\"metrics\"}") > 100.0);
     assert!(value("veloflux_http_requests_total") >= 2.0);
     assert!(value("veloflux_process_resident_memory_bytes") > 1e6);
-    for wanted in ["veloflux_lagged_total", "veloflux_connections_closed_total", "veloflux_check_results_total", "veloflux_check_duration_seconds_total"] {
+    for wanted in [
+        "veloflux_lagged_total",
+        "veloflux_connections_closed_total",
+        "veloflux_check_results_total",
+        "veloflux_check_duration_seconds_total",
+    ] {
         assert!(series.iter().any(|(name, _)| name.starts_with(wanted)), "no {wanted} in {}", response.body);
     }
 
@@ -275,7 +281,8 @@ fn a_running_server_can_be_found_by_its_port_and_leaves_no_trace() {
     let mut server = TestServer::start();
     let directory = server.home().path().join("veloflux");
     let file = directory.join(format!("{}.json", server.address().port()));
-    let text = eventually(PATIENCE, || std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display())));
+    let text =
+        eventually(PATIENCE, || std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display())));
     let beacon: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(beacon["url"], server.url());
     assert_eq!(beacon["pid"].as_i64(), Some(i64::from(server.pid().as_raw_nonzero().get())));
@@ -335,7 +342,10 @@ fn exposition(text: &str) -> Vec<(String, f64)> {
             let words: Vec<&str> = comment.splitn(3, ' ').collect();
             match words[..] {
                 ["TYPE", name, kind] => {
-                    assert!(matches!(kind, "counter" | "gauge" | "histogram" | "summary" | "info" | "unknown"), "{line}");
+                    assert!(
+                        matches!(kind, "counter" | "gauge" | "histogram" | "summary" | "info" | "unknown"),
+                        "{line}"
+                    );
                     assert!(types.insert(name.to_owned()), "twice: {line}");
                 }
                 ["HELP" | "UNIT", _, _] | ["EOF"] => {}
@@ -348,8 +358,10 @@ fn exposition(text: &str) -> Vec<(String, f64)> {
         let bare = name.split('{').next().unwrap_or_default();
         assert!(bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':'), "{line}");
         let labels = name.strip_prefix(bare).unwrap_or_default();
-        assert!(labels.is_empty() || (labels.starts_with('{') && labels.ends_with("\"}")), "{line}");
-        let family = ["_total", "_bucket", "_sum", "_count"].iter().find_map(|suffix| bare.strip_suffix(suffix)).unwrap_or(bare);
+        let name = if labels == "{}" { bare } else { name };
+        assert!(matches!(labels, "" | "{}") || (labels.starts_with('{') && labels.ends_with("\"}")), "{line}");
+        let family =
+            ["_total", "_bucket", "_sum", "_count"].iter().find_map(|suffix| bare.strip_suffix(suffix)).unwrap_or(bare);
         assert!(types.contains(family) || types.contains(bare), "no TYPE before {line}");
         assert!(!series.iter().any(|(known, _)| known == name), "twice: {line}");
         series.push((name.to_owned(), value));
@@ -362,7 +374,8 @@ struct Tmpfs(std::path::PathBuf);
 
 impl Tmpfs {
     fn mount(at: &std::path::Path) -> Option<Tmpfs> {
-        let mount = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).output();
+        let mount =
+            std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).output();
         mount.is_ok_and(|output| output.status.success()).then(|| Tmpfs(at.to_owned()))
     }
 }

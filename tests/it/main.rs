@@ -1,18 +1,25 @@
 //! The tests at the boundary: they start the real binary on a port of its own and speak to it as a stranger would.
 //! One module a behaviour; what they share lives in `support`.
 
-mod checks;
 mod architecture;
 mod billing;
 mod browser;
+mod checks;
+mod cli;
+mod config;
 mod conformance;
 mod contract;
+mod control;
 mod control_api;
+mod generated;
 mod handshake;
 mod lifecycle;
 mod origins;
+mod probe;
 mod real_clients;
 mod slow_readers;
+mod stub;
 mod support;
 mod tables;
 mod tour;
+mod watch;

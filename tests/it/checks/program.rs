@@ -25,10 +25,10 @@ impl Program {
         std::fs::read_to_string(&self.log).expect("the log is there")
     }
 
-    /// Tells it to stop and waits until it has. Gives all it has said.
+    /// Tells it to finish what it has and stop, and waits until it has. Gives all it has said.
     pub(super) fn stopped(mut self) -> String {
         let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it is ours");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is ours");
         self.child.wait().expect("it is ours");
         self.log()
     }

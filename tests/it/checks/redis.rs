@@ -112,3 +112,10 @@ async fn a_peer_that_is_no_redis_fails_in_plain_words() {
     let closing = checked(&format!("redis://{}", peer(Manner::Closing).await), &none()).await;
     assert_eq!(closing.status, Health::Unhealthy);
 }
+
+#[tokio::test]
+async fn a_server_that_repeats_the_password_is_not_quoted() {
+    let manner = Manner::Saying(b"-ERR unknown command 'AUTH', with args beginning with: 'hunter2'\r\n");
+    let words = failure(&format!("redis://:hunter2@{}", peer(manner).await), &none()).await;
+    assert_eq!(words, "answered `ERR unknown command 'AUTH', with args beginning with: '[redacted]'`");
+}

@@ -105,6 +105,7 @@ fn answer(mut stream: TcpStream, shared: &Shared) {
     let delay = *shared.delay.lock().expect("no holder panics");
     std::thread::sleep(delay);
     let status = shared.status.load(Ordering::Relaxed);
-    let _ = write!(stream, "HTTP/1.1 {status} Stub\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+    // Counted before it is sent, so that whoever has the answer finds it counted.
     shared.answered.fetch_add(1, Ordering::Relaxed);
+    let _ = write!(stream, "HTTP/1.1 {status} Stub\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
 }

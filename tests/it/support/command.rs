@@ -2,8 +2,8 @@
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
-use std::path::Path;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -148,4 +148,3 @@ pub(crate) fn follow(mut pipe: impl Read + Send + 'static, said: Said) -> JoinHa
         }
     })
 }
-

@@ -105,7 +105,7 @@ pub(crate) fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>, deadline: Durat
         }
         Ok(buffer.drain(..length).collect())
     };
-    let body = if status == 101 || status == 204 {
+    let body = if matches!(response.status, 101 | 204) {
         Vec::new()
     } else if let Some(length) = response.header("content-length") {
         let length = length.parse().map_err(|_| Error::new(ErrorKind::InvalidData, "content-length"))?;

@@ -40,6 +40,7 @@ pub(crate) struct Builder {
     config: String,
     token: Option<String>,
     state_dir: Option<PathBuf>,
+    listen: String,
 }
 
 /// A place for a server's things.
@@ -87,9 +88,15 @@ impl Builder {
         self
     }
 
+    /// A port chosen by the test, in place of a free one.
+    pub(crate) fn listen(mut self, address: SocketAddr) -> Builder {
+        self.listen = address.to_string();
+        self
+    }
+
     /// Starts it and waits until it says where it listens.
     pub(crate) fn start(self) -> TestServer {
-        let mut args: Vec<String> = ["serve", "--listen", "127.0.0.1:0"].map(str::to_owned).to_vec();
+        let mut args: Vec<String> = ["serve", "--listen", &self.listen].map(str::to_owned).to_vec();
         let state_dir = self.state_dir.clone().unwrap_or_else(|| self.home.path().join("state"));
         args.extend(["--state-dir".to_owned(), state_dir.display().to_string()]);
         if !self.config.is_empty() {
@@ -140,7 +147,15 @@ impl TestServer {
 
     /// A server that finds what an earlier one left.
     pub(crate) fn builder_in(home: Home) -> Builder {
-        Builder { home, args: Vec::new(), env: Vec::new(), config: String::new(), token: None, state_dir: None }
+        Builder {
+            home,
+            args: Vec::new(),
+            env: Vec::new(),
+            config: String::new(),
+            token: None,
+            state_dir: None,
+            listen: "127.0.0.1:0".to_owned(),
+        }
     }
 
     pub(crate) fn home(&self) -> Home {

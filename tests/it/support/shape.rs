@@ -69,6 +69,7 @@ pub(crate) const METRICS: &[(&str, Kind)] = &[
     ("requests", Kind::Whole),
     ("timestamp", Kind::Time),
     ("scope", Kind::Word(&["host", "cgroup"])),
+    ("memory_scope", Kind::Word(&["host", "cgroup"])),
     ("requests_total", Kind::Whole),
     ("requests_per_second", Kind::Number),
     ("requests_source", Kind::Text),
@@ -174,9 +175,11 @@ fn keys(path: &str, value: &Value, names: &[&str], wrong: &mut Vec<String>) {
         wrong.push(format!("`{path}` is no object"));
         return;
     };
-    let missing = names.iter().filter(|name| !object.contains_key(**name)).map(|name| format!("`{path}.{name}` is missing"));
+    let missing =
+        names.iter().filter(|name| !object.contains_key(**name)).map(|name| format!("`{path}.{name}` is missing"));
     wrong.extend(missing);
-    let extra = object.keys().filter(|key| !names.contains(&key.as_str())).map(|key| format!("`{path}.{key}` is unknown"));
+    let extra =
+        object.keys().filter(|key| !names.contains(&key.as_str())).map(|key| format!("`{path}.{key}` is unknown"));
     wrong.extend(extra);
 }
 
@@ -196,12 +199,15 @@ fn check(path: &str, value: &Value, kind: Kind, wrong: &mut Vec<String>) {
         Kind::Sentences => value.as_array().is_some_and(|list| {
             list.len() <= 10 && list.iter().all(|item| item.as_str().is_some_and(|text| text.len() > 5))
         }),
-        Kind::Words(words) => value.as_object().is_some_and(|object| {
-            object.values().all(|word| word.as_str().is_some_and(|word| words.contains(&word)))
-        }),
+        Kind::Words(words) => value
+            .as_object()
+            .is_some_and(|object| object.values().all(|word| word.as_str().is_some_and(|word| words.contains(&word)))),
         Kind::Objects(shape) => {
             let objects = value.as_object();
-            objects.into_iter().flatten().for_each(|(name, item)| object(&format!("{path}.{name}"), item, shape, wrong));
+            objects
+                .into_iter()
+                .flatten()
+                .for_each(|(name, item)| object(&format!("{path}.{name}"), item, shape, wrong));
             objects.is_some()
         }
         Kind::Maybe(inner) => {

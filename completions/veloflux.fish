@@ -1,0 +1,200 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_veloflux_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_veloflux_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_veloflux_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_veloflux_using_subcommand
+    set -l cmd (__fish_veloflux_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c veloflux -n "__fish_veloflux_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_needs_command" -s V -l version -d 'Print version'
+complete -c veloflux -n "__fish_veloflux_needs_command" -f -a "serve" -d 'Measure a fleet and stream it'
+complete -c veloflux -n "__fish_veloflux_needs_command" -f -a "watch" -d 'Follow feeds, one line a message'
+complete -c veloflux -n "__fish_veloflux_needs_command" -f -a "probe" -d 'Try feeds and URLs once, and time every phase'
+complete -c veloflux -n "__fish_veloflux_needs_command" -f -a "control" -d 'Ask a server to update, pause or resume its feeds'
+complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -s c -l config -d 'Settings file (TOML)' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -s l -l listen -d 'Where to listen; port 0 takes a free one' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l state-dir -d 'Where the ledger and the generated token live' -r -f -a "(__fish_complete_directories)"
+complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l node -d 'Name of this node in the `status` feed' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l token-file -d 'File that holds the control token' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l allow-origin -d 'Browser origin to let in beside the own and loopback ones; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -s b -l backend -d 'Backend to check: host:port by TCP, an http(s) URL by request; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l check -d 'Dependency to check: http(s), tcp, redis or postgres URL; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l check-config -d 'Read the settings, say what they come to, and leave'
+complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l feeds-public -d 'Let everybody who can connect read the feeds, also beyond loopback'
+complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s n -l count -d 'Leave after N messages of each feed' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s d -l duration -d 'Leave after this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l timeout -d 'Fail (124) if the count is not reached in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l format -d 'How messages are written' -r -f -a "text\t'One line a message, for people'
+json\t'One JSON record a line, for programs'
+raw\t'The server\'s own bytes, one message a line'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l max-attempts -d 'Tries in a row to connect again, 0 for ever; a connection that held starts the count anew' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l base-delay -d 'Delay before the first try' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l max-delay -d 'Longest delay' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l backoff-factor -d 'What each delay is multiplied by, from 1 to 100' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l jitter -d 'How delays are spread: equal = half to whole, full = nothing to whole' -r -f -a "equal\t'Between half of the delay and all of it'
+full\t'Between nothing and all of it'
+none\t'Exactly the delay'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l ping-interval -d 'Time between two pings' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l ping-timeout -d 'Longest wait for the answer to a ping' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l max-missed-pings -d 'Pings in a row without a sign of life that end the connection' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l ping-mode -d 'How to ping: a WebSocket ping frame, or a JSON message' -r -f -a "frame\t'A ping frame'
+message\t'`{"type":"ping","timestamp":…}`'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s H -l header -d 'Header to send with every request; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l cert -d 'PEM file of the client certificate' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+always\t'Always'
+never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l json -d 'The same as `--format json`'
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l no-reconnect -d 'Leave when the connection is lost'
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s v -l verbose -d 'Say more about what happens on the way'
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l pings -d 'Pings to send to each WebSocket' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l timeout -d 'Fail (124) if it is not over in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l format -d 'How the report is written' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s H -l header -d 'Header to send with every request; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l cert -d 'PEM file of the client certificate' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+always\t'Always'
+never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l json -d 'The same as `--format json`'
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s v -l verbose -d 'Say more about what happens on the way'
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l timeout -d 'Fail (124) if there is no answer in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -s H -l header -d 'Header to send with every request; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l cert -d 'PEM file of the client certificate' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+always\t'Always'
+never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l dry-run -d 'Show the request with the token redacted, and send nothing'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l json -d 'The same as `--format json`'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -s v -l verbose -d 'Say more about what happens on the way'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -f -a "force-update" -d 'Measure afresh and send now, paused or not'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -f -a "pause" -d 'Stop the regular messages of a feed'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -f -a "resume" -d 'Let the regular messages of a feed go on'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -f -a "check" -d 'Ask what is paused; changes nothing'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l timeout -d 'Fail (124) if there is no answer in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -s H -l header -d 'Header to send with every request; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l cert -d 'PEM file of the client certificate' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+always\t'Always'
+never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l dry-run -d 'Show the request with the token redacted, and send nothing'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l json -d 'The same as `--format json`'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -s v -l verbose -d 'Say more about what happens on the way'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l timeout -d 'Fail (124) if there is no answer in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -s H -l header -d 'Header to send with every request; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l cert -d 'PEM file of the client certificate' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+always\t'Always'
+never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l dry-run -d 'Show the request with the token redacted, and send nothing'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l json -d 'The same as `--format json`'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -s v -l verbose -d 'Say more about what happens on the way'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l timeout -d 'Fail (124) if there is no answer in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -s H -l header -d 'Header to send with every request; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l cert -d 'PEM file of the client certificate' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+always\t'Always'
+never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l dry-run -d 'Show the request with the token redacted, and send nothing'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l json -d 'The same as `--format json`'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -s v -l verbose -d 'Say more about what happens on the way'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l timeout -d 'Fail (124) if there is no answer in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -s H -l header -d 'Header to send with every request; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l cert -d 'PEM file of the client certificate' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+always\t'Always'
+never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l dry-run -d 'Show the request with the token redacted, and send nothing'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l json -d 'The same as `--format json`'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more about what happens on the way'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -f -a "backends metrics status billing health all"
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -f -a "backends metrics status billing health all"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -f -a "backends metrics status billing health all"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -f -a "backends metrics status billing health all"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -f -a "backends metrics status billing health all"

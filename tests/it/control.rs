@@ -1,0 +1,104 @@
+//! `veloflux control`: what it sends, to whom it shows the token, and what it makes of the answer.
+
+use std::io::Write;
+use std::sync::mpsc;
+
+use serde_json::Value;
+
+use crate::stub::{Stub, read_head};
+use crate::support::{TestServer, Veloflux};
+
+fn control(flags: &[&str]) -> Veloflux {
+    let home = tempfile::tempdir().expect("a directory");
+    Veloflux::new(home.path(), ["control"].iter().chain(flags))
+}
+
+#[test]
+fn the_actions_do_what_they_say() {
+    let home = tempfile::tempdir().expect("a directory");
+    std::fs::write(home.path().join("token"), "hunter2-hunter2-hunter2\n").expect("writable");
+    let token = home.path().join("token").display().to_string();
+    let server = TestServer::builder().env("VELOFLUX_TOKEN", "hunter2-hunter2-hunter2").start();
+    let url = server.url();
+    let run = |action: &[&str]| {
+        let done = control(&[action, &["--json", "--server", &url, "--token-file", &token]].concat()).run();
+        assert_eq!(done.code, 0, "{action:?}: {}", done.stderr);
+        serde_json::from_str::<Value>(&done.stdout).expect("one JSON document")["answer"].clone()
+    };
+    assert_eq!(run(&["check"])["paused"], serde_json::json!([]));
+    assert_eq!(run(&["pause", "billing"])["paused"], serde_json::json!(["billing"]));
+    assert_eq!(run(&["force-update", "billing"])["force_update"], "triggered");
+    assert_eq!(run(&["resume", "all"])["paused"], serde_json::json!([]));
+}
+
+#[test]
+fn a_wrong_or_missing_token_is_4() {
+    let server = TestServer::start();
+    for (token, words) in [(Some("wrong"), "answered 401"), (None, "no token was found")] {
+        let mut command = control(&["check", "--server", &server.url()]);
+        if let Some(token) = token {
+            command = command.env("VELOFLUX_TOKEN", token);
+        }
+        let done = command.run();
+        assert_eq!(done.code, 4, "{}", done.stderr);
+        assert!(done.stderr.contains(words), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn a_token_on_standard_input_is_sent_and_never_shown() {
+    let (sender, heads) = mpsc::channel();
+    let stub = Stub::start(move |mut stream, _| {
+        sender.send(read_head(&mut stream)).expect("the test waits");
+        let _ =
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\nConnection: close\r\n\r\n{\"control\":\"ok\"");
+    });
+    let done = control(&["check", "-v", "--token-file", "-", "--server", &stub.url()]).stdin("hunter2\n").run();
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let head = heads.recv().expect("a request").to_lowercase();
+    assert!(head.starts_with("post /api/ws/control http/1.1\r\n"), "{head}");
+    assert!(head.contains("authorization: bearer hunter2\r\n"), "{head}");
+    assert!(!done.stdout.contains("hunter2") && !done.stderr.contains("hunter2"), "{}{}", done.stdout, done.stderr);
+}
+
+#[test]
+fn a_token_does_not_leave_the_machine_in_the_clear() {
+    let done = control(&["check", "--server", "http://192.0.2.1"]).env("VELOFLUX_TOKEN", "hunter2").run();
+    assert_eq!(done.code, 4);
+    assert!(done.stderr.contains("would travel in the clear to 192.0.2.1:80"), "{}", done.stderr);
+}
+
+#[test]
+fn a_dry_run_shows_the_request_without_the_token_and_sends_nothing() {
+    let stub = Stub::start(|_, _| ());
+    let done =
+        control(&["pause", "metrics", "--dry-run", "--server", &stub.url()]).env("VELOFLUX_TOKEN", "hunter2").run();
+    assert_eq!((done.code, stub.connections()), (0, 0));
+    let expected = format!(
+        "POST /api/ws/control HTTP/1.1\nHost: 127.0.0.1:{}\nAuthorization: Bearer [redacted]\n\
+         Content-Type: application/json\n\n{{\"action\":\"pause\",\"type\":\"metrics\"}}\n",
+        stub.port
+    );
+    assert_eq!(done.stdout, expected);
+}
+
+#[test]
+fn a_command_that_may_have_arrived_is_not_sent_twice() {
+    let stub = Stub::start(|mut stream, _| {
+        read_head(&mut stream);
+    });
+    let done = control(&["check", "--server", &stub.url()]).run();
+    assert_eq!((done.code, stub.connections()), (5, 1), "{}", done.stderr);
+    assert!(done.stderr.contains("it was sent, and may have been done"), "{}", done.stderr);
+
+    let done = control(&["check", "--server", "http://127.0.0.1:1"]).run();
+    assert_eq!(done.code, 3);
+    assert!(done.stderr.contains("nothing was sent: connection refused"), "{}", done.stderr);
+}
+
+#[test]
+fn silence_ends_at_the_deadline() {
+    let stub = Stub::start(|stream, _| crate::stub::stay(stream));
+    let done = control(&["check", "--timeout", "300ms", "--server", &stub.url()]).run();
+    assert_eq!(done.code, 124, "{}", done.stderr);
+}
