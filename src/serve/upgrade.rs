@@ -51,10 +51,10 @@ async fn connect(app: Arc<App>, handover: Handover, feed: Feed) {
     };
     let _counted = app.world.connections.enter();
     app.traffic.opened(feed);
-    // Copied: hyper's buffer is 8 KiB, mostly empty, and would stay for as long as the connection.
-    let early = parts.read_buf.to_vec();
+    // Nothing, mostly. hyper's buffer keeps its 8 KiB for as long as anybody holds a piece of it, so it goes now.
+    let (socket, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
     drop(parts.read_buf);
-    connection::serve(parts.io.into_inner(), early, feed, &app.hub).await;
+    connection::serve(socket, early, feed, &app.hub).await;
     drop(place);
 }
 
