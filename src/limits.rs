@@ -65,8 +65,9 @@ pub const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Connections a shard writes to before it lets other tasks run.
 pub const WRITES_PER_YIELD: usize = 256;
 
-/// Orders that may wait for a shard. Readers wait when it is full, and so their peers do.
-pub const SHARD_QUEUE_LENGTH: usize = 1024;
+/// Orders that may wait for a shard. Readers wait when it is full, and so their peers do. An order holds at most one read's
+/// worth of answers, so this also bounds the memory of a flood.
+pub const SHARD_QUEUE_LENGTH: usize = 128;
 
 /// Updates that may wait between the feeds and the hub. Five feeds, so it only fills when the hub is busy writing.
 pub const UPDATE_QUEUE_LENGTH: usize = 16;

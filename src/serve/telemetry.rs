@@ -67,11 +67,11 @@ impl Traffic {
         self.feeds[feed.index()].opened.add(1);
     }
 
-    /// A connection was handed frames.
-    pub fn handed(&self, feed: Feed, frames: u64, bytes: usize) {
+    /// Connections were handed frames.
+    pub fn handed(&self, feed: Feed, frames: u64, bytes: u64) {
         let traffic = &self.feeds[feed.index()];
         traffic.messages.add(frames);
-        traffic.bytes.add(bytes as u64);
+        traffic.bytes.add(bytes);
     }
 
     /// A connection was too slow for this many ticks.
