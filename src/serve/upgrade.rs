@@ -8,9 +8,8 @@ use hyper_util::rt::TokioIo;
 use poem::{Request, Response};
 use tokio::net::TcpStream;
 
-use super::error::error;
+use super::answer::{error, not_allowed};
 use super::listener::Handover;
-use super::routes::not_allowed;
 use super::{App, connection};
 use crate::limits::REQUEST_HEAD_TIMEOUT;
 use crate::protocol::Feed;
