@@ -20,6 +20,9 @@ pub const PEER_WORDS_BYTES_MAX: usize = 200;
 /// dead; a live one answers this many in a few milliseconds.
 pub const LOOKUPS_AT_ONCE_MAX: usize = 32;
 
+/// Bytes of a proxy's answer to `CONNECT` that are read. A status line and a few headers.
+pub const TUNNEL_HEAD_BYTES_MAX: usize = 8 * 1024;
+
 // ---- usage ----------------------------------------------------------------------------------------------------------
 
 /// Time between two bookings, and so the most usage that `kill -9` can lose. One transaction a second is no load.
@@ -196,8 +199,17 @@ pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of the first line of an HTTP answer that a probe reads.
 pub const STATUS_LINE_BYTES_MAX: usize = 1024;
 
-/// Targets that one probe tries at the same moment.
-pub const PROBES_AT_ONCE_MAX: usize = 5;
+/// Cadences after which a probe no longer waits for the next message of a feed: one may be late, a second is missing.
+pub const PROBE_CADENCES_MAX: u32 = 2;
+
+/// The part of a cadence by which a message may be late before a probe calls it that: half. A loaded machine is no fault.
+pub const PROBE_LATE_DIVISOR: u32 = 2;
+
+/// How long a server may take over each thing a conformance probe tries. It is answered at once or not at all.
+pub const CONFORMANCE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Bytes of the answer to a WebSocket handshake that are read: what a large cookie needs, and a short error body.
+pub const UPGRADE_HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// The newest measured values that a summary of a watch is made of. A watch runs for months.
 pub const SAMPLES_MAX: usize = 4096;

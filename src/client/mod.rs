@@ -12,3 +12,4 @@ pub mod heartbeat;
 pub mod loss;
 pub mod probe;
 pub mod session;
+pub mod upgrade;

@@ -10,6 +10,7 @@ use crate::client::connect::Access;
 use crate::client::credentials::{self, Reach};
 use crate::client::endpoint::{Endpoint, Server};
 use crate::exit::Exit;
+use crate::net::Route;
 use crate::net::tls::{self, Identity, Sessions, TlsOptions, Trust};
 use crate::output::color::Wish;
 use crate::output::stderr::Volume;
@@ -63,6 +64,7 @@ impl Setup {
                 tls: tls.map_err(|error| usage(&error))?,
                 headers,
                 timeout: args.connect_timeout,
+                route: Arc::new(Route::from_environment(args.resolve.clone())),
             }),
             token,
             reach: if args.insecure { Reach::Anywhere } else { Reach::Confidential },
