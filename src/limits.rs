@@ -213,3 +213,9 @@ pub const UPGRADE_HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// The newest measured values that a summary of a watch is made of. A watch runs for months.
 pub const SAMPLES_MAX: usize = 4096;
+
+/// Bytes of one expression on the command line. Longer than any a person would write, short enough to be read at once.
+pub const EXPRESSION_BYTES_MAX: usize = 4096;
+
+/// Brackets, functions and `not` inside each other in one expression. Each takes a few frames of the stack.
+pub const EXPRESSION_DEPTH_MAX: usize = 64;

@@ -7,6 +7,7 @@ pub mod control;
 pub mod credentials;
 pub mod endpoint;
 pub mod event;
+pub mod fold;
 pub mod gap;
 pub mod heartbeat;
 pub mod loss;
