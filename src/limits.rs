@@ -199,6 +199,9 @@ pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of the first line of an HTTP answer that a probe reads.
 pub const STATUS_LINE_BYTES_MAX: usize = 1024;
 
+/// Time for one run of a probe, beside what the messages it waits for take. Three pings that are lost fit.
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Cadences after which a probe no longer waits for the next message of a feed: one may be late, a second is missing.
 pub const PROBE_CADENCES_MAX: u32 = 2;
 

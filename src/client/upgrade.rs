@@ -185,7 +185,8 @@ mod tests {
         opening.judge(&answer)
     }
 
-    const GOOD: &str = "Upgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+    const GOOD: &str =
+        "Upgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
     #[test]
     fn what_a_proxy_makes_of_the_answer_is_understood_and_what_nobody_asked_for_is_not_taken() {

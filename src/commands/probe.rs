@@ -1,67 +1,154 @@
-//! `veloflux probe`: tries every target once and reports.
+//! `veloflux probe`: tries every target as often as asked for, and reports.
+
+mod judge;
+mod row;
 
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::setup::{self, Setup};
-use super::{Failure, format, unwritten};
-use crate::cli::{Format, ProbeArgs};
+use super::{Failure, unwritten};
+use crate::cli::{ProbeArgs, ProbeFormat, Subject};
 use crate::client::connect::Access;
 use crate::client::endpoint::Endpoint;
-use crate::client::probe::{self, Kind, Trial};
-use crate::exit::Exit;
-use crate::limits;
-use crate::net::fault::in_words;
+use crate::client::probe::{self, Conformance, Plan, Trial};
+use crate::exit::{Exit, Plugin};
 use crate::output::progress::Progress;
-use crate::output::record::milliseconds;
-use crate::output::report::{self, Detail, Phases, Pings, Report, Row};
-use crate::output::summary::Spread;
-use crate::output::{Paint, Stdout, clean};
+use crate::output::report::{self, Detail, Form, Report, Verdict};
+use crate::output::{Paint, Stdout};
 use crate::protocol::Timestamp;
+use judge::Limits;
+
+/// How a probe ends: by the table of exit codes, or as a monitoring plugin has to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ending {
+    Command(Exit),
+    Plugin(Plugin),
+}
+
+/// How a probe runs.
+struct Manner {
+    plan: Plan,
+    count: u32,
+    interval: Duration,
+    wait: Option<Duration>,
+    timeout: Option<Duration>,
+}
+
+/// What came of one target.
+struct Outcome {
+    runs: Vec<Tried>,
+    /// Tries beyond the first of each run.
+    retries: u32,
+}
+
+/// One run that was not tried again.
+struct Tried {
+    at: Timestamp,
+    trial: Trial,
+    took: Duration,
+    /// The deadline it ran into.
+    late: Option<Duration>,
+    /// Whether the time to wait for a pass was over.
+    waited: bool,
+}
 
 /// Runs the command.
-pub(super) async fn run(args: ProbeArgs) -> Exit {
+pub(super) async fn run(args: ProbeArgs) -> Ending {
+    let format = if args.json { ProbeFormat::Json } else { args.format };
+    let ended = |exit: Exit| match format {
+        ProbeFormat::Nagios => Ending::Plugin(Plugin::Unknown),
+        _ => Ending::Command(exit),
+    };
     let talk = setup::talk(&args.output);
-    let ready = Setup::new(&args.connection).and_then(|setup| Ok((setup.endpoints(&args.subjects, talk)?, setup)));
+    let subjects = if args.subjects.is_empty() { vec![Subject::All] } else { args.subjects.clone() };
+    let ready = Setup::new(&args.connection).and_then(|setup| {
+        let endpoints = setup.endpoints(&subjects, talk)?;
+        consistent(&args, &endpoints)?;
+        Ok((endpoints, setup))
+    });
     let (endpoints, setup) = match ready {
         Ok(ready) => ready,
         Err(Failure { exit, message }) => {
             talk.error(&message);
-            return exit;
+            return ended(exit);
         }
     };
 
+    let manner = Manner::of(&args);
     let progress = Progress::begin(talk, endpoints.len() as u64, "probing");
-    let deadline = Instant::now() + args.timeout;
-    let rows: Vec<(Row, Exit)> = futures_util::stream::iter(&endpoints)
+    let outcomes: Vec<Outcome> = futures_util::stream::iter(&endpoints)
         .map(|endpoint| async {
-            let row = one(endpoint, &setup.access, args.pings, deadline, args.timeout).await;
+            let outcome = manner.target(endpoint, &setup.access).await;
             progress.step();
-            row
+            outcome
         })
-        .buffered(limits::PROBES_AT_ONCE_MAX)
+        .buffered(usize::from(args.parallel))
         .collect()
         .await;
     drop(progress);
 
-    let exit = rows.iter().map(|(_, exit)| *exit).max_by_key(|exit| rank(*exit)).unwrap_or(Exit::Done);
-    let targets = rows.into_iter().map(|(row, _)| row).collect();
+    let limits = Limits { warning: args.judge.warning, critical: args.judge.critical };
+    let several = setup.servers.len() > 1;
+    let judged =
+        endpoints.iter().zip(&outcomes).map(|(endpoint, outcome)| row::of(endpoint, outcome, &limits, several));
+    let (targets, exits): (Vec<_>, Vec<_>) = judged.unzip();
+    let exit = exits.into_iter().max_by_key(|exit| rank(*exit)).unwrap_or(Exit::Done);
     let report = Report { ok: exit == Exit::Done, exit: exit as u8, at: Timestamp::now(), targets };
-    let stdout = Stdout::new();
-    let written = match format(args.format, args.json) {
-        Format::Json => stdout.line(&clean::clean_json(&report.to_json())),
-        Format::Text if args.output.quiet => Ok(()),
-        Format::Text => {
-            let detail = if args.output.verbose { Detail::Full } else { Detail::Short };
-            let lines = report.lines(Paint::stdout(setup::wish(&args.output)), detail);
-            lines.iter().try_for_each(|line| stdout.line(line))
+
+    let mut unwritable = false;
+    for file in &args.report {
+        if let Err(error) = report::write(&file.path, &report.render(form(file.format, Paint::PLAIN, Detail::Full))) {
+            let why = crate::net::fault::io_words(&error);
+            talk.error(&format!("cannot write the report `{}`: {why}", file.path.display()));
+            unwritable = true;
         }
-    };
+    }
+    let detail = if args.output.verbose { Detail::Full } else { Detail::Short };
+    let silent = args.output.quiet && format == ProbeFormat::Text;
+    let form = form(format, Paint::stdout(setup::wish(&args.output)), detail);
+    let written = if silent { Ok(()) } else { Stdout::new().line(&report.render(form)) };
     match written {
-        Ok(()) => exit,
-        Err(error) => unwritten(talk, &error),
+        Err(error) => ended(unwritten(talk, &error)),
+        Ok(()) if unwritable => ended(Exit::Failed),
+        Ok(()) if format == ProbeFormat::Nagios => Ending::Plugin(match report.verdict() {
+            Verdict::Fail => Plugin::Critical,
+            Verdict::Warn => Plugin::Warning,
+            Verdict::Pass | Verdict::Skip => Plugin::Ok,
+        }),
+        Ok(()) => Ending::Command(exit),
+    }
+}
+
+/// Refuses what would be asked of a target that cannot do it.
+fn consistent(args: &ProbeArgs, endpoints: &[Endpoint]) -> Result<(), Failure> {
+    let flags = [
+        ("--expect", !args.judge.expect.is_empty()),
+        ("--messages", args.messages.is_some()),
+        ("--conformance", args.judge.conformance),
+    ];
+    let flag = flags.into_iter().find(|(_, given)| *given);
+    match (flag, endpoints.iter().find(|endpoint| endpoint.is_http())) {
+        (Some((flag, _)), Some(endpoint)) => {
+            let message =
+                format!("`{flag}` is for WebSockets, which `{}` is not; probe it by itself", endpoint.shown());
+            Err(Failure::new(Exit::Usage, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn form(format: ProbeFormat, paint: Paint, detail: Detail) -> Form {
+    match format {
+        ProbeFormat::Text => Form::Text(paint, detail),
+        ProbeFormat::Json => Form::Json,
+        ProbeFormat::Nagios => Form::Nagios,
+        ProbeFormat::Prometheus => Form::Prometheus,
+        ProbeFormat::Junit => Form::Junit,
+        ProbeFormat::Tap => Form::Tap,
+        ProbeFormat::Github => Form::Github,
     }
 }
 
@@ -71,55 +158,60 @@ fn rank(exit: Exit) -> usize {
     ORDER.iter().position(|other| *other == exit).unwrap_or(ORDER.len())
 }
 
-async fn one(endpoint: &Endpoint, access: &Access, pings: u32, deadline: Instant, patience: Duration) -> (Row, Exit) {
-    let started = Instant::now();
-    let trial = async {
-        if endpoint.is_http() {
-            probe::http(endpoint, access).await
-        } else {
-            probe::websocket(endpoint, access, pings).await
+impl Manner {
+    fn of(args: &ProbeArgs) -> Manner {
+        let conformance = if args.judge.conformance { Conformance::Tried } else { Conformance::Trusted };
+        let plan =
+            Plan { pings: args.pings, messages: args.messages, expectations: args.judge.expect.clone(), conformance };
+        Manner { plan, count: args.count, interval: args.interval, wait: args.wait, timeout: args.timeout }
+    }
+
+    /// The deadline of one run: the user's, else half a minute and what the messages take.
+    fn deadline(&self, endpoint: &Endpoint) -> Duration {
+        self.timeout.unwrap_or_else(|| {
+            let more = self.plan.messages.unwrap_or(1).saturating_sub(1);
+            let cadence = endpoint.feed.map(|feed| feed.cadence()).unwrap_or_default();
+            crate::limits::PROBE_TIMEOUT + cadence * more
+        })
+    }
+
+    /// All runs of one target.
+    async fn target(&self, endpoint: &Endpoint, access: &Access) -> Outcome {
+        let (mut runs, mut retries) = (Vec::new(), 0);
+        for number in 0..self.count {
+            if number > 0 {
+                sleep(self.interval).await;
+            }
+            runs.push(self.run(endpoint, access, &mut retries).await);
         }
-    };
-    let (trial, late) = match timeout_at(deadline, trial).await {
-        Ok(trial) => (trial, false),
-        Err(_) => (Trial::default(), true),
-    };
-    let exit = match &trial.failure {
-        _ if late => Exit::Deadline,
-        None => Exit::Done,
-        Some(failure) => match failure.kind {
-            Kind::Unreachable => Exit::Unreachable,
-            Kind::Wrong => Exit::Failed,
-            Kind::Denied => Exit::Denied,
-            Kind::Lost => Exit::Lost,
-        },
-    };
-    let failure = match trial.failure {
-        _ if late => {
-            Some(report::Failure { phase: "timeout", reason: format!("not over within {}", in_words(patience)) })
+        Outcome { runs, retries }
+    }
+
+    /// One run, and tried again while there is time to wait for a pass.
+    async fn run(&self, endpoint: &Endpoint, access: &Access, retries: &mut u32) -> Tried {
+        let end = self.wait.map(|wait| Instant::now() + wait);
+        loop {
+            // The last try has what is left of the time.
+            let left = end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
+            let mut tried = self.attempt(endpoint, access, self.deadline(endpoint).min(left)).await;
+            let passed = tried.late.is_none() && tried.trial.passed();
+            let Some(end) = end else { return tried };
+            if passed || tried.trial.is_hopeless() {
+                return tried;
+            }
+            if Instant::now() + self.interval >= end {
+                tried.waited = true;
+                return tried;
+            }
+            *retries += 1;
+            sleep(self.interval).await;
         }
-        failure => failure.map(|failure| report::Failure { phase: failure.phase, reason: failure.reason }),
-    };
-    let phases_ms = Phases {
-        dns: trial.phases.dns.map(milliseconds),
-        tcp: trial.phases.tcp.map(milliseconds),
-        tls: trial.phases.tls.map(milliseconds),
-        upgrade: trial.upgrade.map(milliseconds),
-        first_message: trial.first_message.map(milliseconds),
-        response: trial.response.map(milliseconds),
-        close: trial.close.map(milliseconds),
-    };
-    let answered = trial.rtts.len() as u32;
-    let row = Row {
-        feed: endpoint.feed.filter(|_| !endpoint.is_http()),
-        url: endpoint.shown(),
-        ok: exit == Exit::Done,
-        peer: trial.peer,
-        phases_ms,
-        pings: (trial.pings > 0).then(|| Pings { sent: trial.pings, answered, rtt_ms: Spread::of(&trial.rtts) }),
-        status: trial.status,
-        total_ms: milliseconds(started.elapsed()),
-        failure,
-    };
-    (row, exit)
+    }
+
+    async fn attempt(&self, endpoint: &Endpoint, access: &Access, deadline: Duration) -> Tried {
+        let (started, mut trial) = (Instant::now(), Trial::default());
+        let ended = timeout(deadline, probe::run(endpoint, access, &self.plan, &mut trial)).await;
+        let late = ended.is_err().then_some(deadline);
+        Tried { at: Timestamp::now(), trial, took: started.elapsed(), late, waited: false }
+    }
 }

@@ -125,7 +125,9 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a message in fragments is put together",
-        act: Act::Send(|| [frame(1, b"{\"type\":\"pi"), frame(0, b""), frame(FINAL, b"ng\",\"timestamp\":7}")].concat()),
+        act: Act::Send(|| {
+            [frame(1, b"{\"type\":\"pi"), frame(0, b""), frame(FINAL, b"ng\",\"timestamp\":7}")].concat()
+        }),
         expect: Expect::Text("\"pong\""),
         holds: Holds::Contract,
     },
@@ -351,7 +353,8 @@ impl Wire {
             if let Some((header, length)) = head {
                 let start = usize::try_from(cursor.position()).expect("a place in memory");
                 let length = usize::try_from(length).ok().filter(|length| *length <= limits::CLIENT_MESSAGE_BYTES_MAX);
-                let length = length.ok_or_else(|| Fault::Protocol("WebSocket", "a frame too big to read".to_owned()))?;
+                let length =
+                    length.ok_or_else(|| Fault::Protocol("WebSocket", "a frame too big to read".to_owned()))?;
                 if self.buffer.len() >= start + length {
                     let payload = self.buffer[start..start + length].to_vec();
                     self.buffer.drain(..start + length);

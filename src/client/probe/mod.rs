@@ -140,6 +140,11 @@ impl Trial {
         self.certificate = stream.certificate().and_then(certificate::not_after);
     }
 
+    /// Whether it got to its end and nothing was found to be wrong.
+    pub fn passed(&self) -> bool {
+        self.failure.is_none() && self.findings.iter().all(|finding| finding.verdict != Verdict::Fail)
+    }
+
     /// Whether trying again cannot help: we were not let in, or there is no such thing.
     pub fn is_hopeless(&self) -> bool {
         matches!(self.status, Some(401 | 403 | 404)) || self.failure.as_ref().is_some_and(|f| f.kind == Kind::Denied)

@@ -131,13 +131,11 @@ pub(super) fn judge(feed: Feed, message: &Value) -> Judgement {
             }
             None => Some(format!("`data` is {}, not a list", shape(data))),
         },
-        (Feed::Backends, "backends_update") => {
-            ["pool", "weight"]
-                .into_iter()
-                .find(|key| data.get(key).is_some())
-                .map(|key| format!("`data.{key}` stands in an update, which clients merge"))
-                .or_else(|| keys("data", data, BACKEND_UPDATE))
-        }
+        (Feed::Backends, "backends_update") => ["pool", "weight"]
+            .into_iter()
+            .find(|key| data.get(key).is_some())
+            .map(|key| format!("`data.{key}` stands in an update, which clients merge"))
+            .or_else(|| keys("data", data, BACKEND_UPDATE)),
         (Feed::Metrics, "metrics") => keys("data", data, METRICS),
         (Feed::Status, "status") => keys("data", data, STATUS),
         (Feed::Billing, "billing") => keys("data", data, BILLING),
@@ -255,7 +253,8 @@ mod tests {
         assert_eq!(judge(Feed::Metrics, &json!({"type": "news", "data": 1})), Judgement::Foreign);
         let wrong_feed = judge(Feed::Status, &metrics(json!({})));
         assert_eq!(wrong_feed, Judgement::Bad("a message of type `metrics` on the feed `status`".to_owned()));
-        let update = json!({"type": "backends_update", "data": {"address": "a:1", "status": "healthy", "last_check": null}});
+        let update =
+            json!({"type": "backends_update", "data": {"address": "a:1", "status": "healthy", "last_check": null}});
         assert_eq!(judge(Feed::Backends, &update), Judgement::Good);
         let merged = json!({"type": "backends_update", "data": {"address": "a:1", "pool": "p"}});
         assert!(matches!(judge(Feed::Backends, &merged), Judgement::Bad(problem) if problem.contains("data.pool")));

@@ -25,12 +25,7 @@ use crate::protocol::{CloseCode, Feed};
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Tries a WebSocket endpoint.
-pub(super) async fn run(
-    endpoint: &Endpoint,
-    access: &Access,
-    plan: &Plan,
-    trial: &mut Trial,
-) -> Result<(), Failure> {
+pub(super) async fn run(endpoint: &Endpoint, access: &Access, plan: &Plan, trial: &mut Trial) -> Result<(), Failure> {
     let (connection, terms) = match connect::open(endpoint, access).await {
         Ok(opened) => opened,
         Err(error) => {
@@ -71,7 +66,13 @@ struct Audience<'a> {
 
 impl<'a> Audience<'a> {
     fn new(feed: Option<Feed>, plan: &'a Plan) -> Self {
-        Audience { feed, plan, folded: Folded::new(feed), schema: None, expectations: vec![None; plan.expectations.len()] }
+        Audience {
+            feed,
+            plan,
+            folded: Folded::new(feed),
+            schema: None,
+            expectations: vec![None; plan.expectations.len()],
+        }
     }
 
     /// Waits for so many messages.
@@ -94,9 +95,14 @@ impl<'a> Audience<'a> {
             });
             let text = text.await?.ok_or_else(|| {
                 let span = in_words(patience.unwrap_or_default());
-                wrong(phase, if first { format!("nothing within {span}") } else {
-                    format!("message {} of {wanted} did not come within {span}", trial.messages + 1)
-                })
+                wrong(
+                    phase,
+                    if first {
+                        format!("nothing within {span}")
+                    } else {
+                        format!("message {} of {wanted} did not come within {span}", trial.messages + 1)
+                    },
+                )
             })?;
             let now = Instant::now();
             if first && let Some(feed) = self.feed {
@@ -187,7 +193,8 @@ impl<'a> Audience<'a> {
         }
         let expectations = self.plan.expectations.iter().zip(self.expectations);
         if trial.messages > 0 {
-            findings.extend(expectations.map(|(expression, problem)| Finding::of(format!("expect {expression}"), problem)));
+            findings
+                .extend(expectations.map(|(expression, problem)| Finding::of(format!("expect {expression}"), problem)));
         }
     }
 }
@@ -293,17 +300,24 @@ mod tests {
     fn messages_are_judged_and_the_first_problem_is_kept() {
         let expectations = ["len(.data) <= 1", "all(.state.backends[].status == \"healthy\")"];
         let expectations = expectations.map(|text| Expression::parse_condition(text).expect(text));
-        let plan =
-            Plan { pings: 0, messages: Some(3), expectations: expectations.to_vec(), conformance: Conformance::Trusted };
+        let plan = Plan {
+            pings: 0,
+            messages: Some(3),
+            expectations: expectations.to_vec(),
+            conformance: Conformance::Trusted,
+        };
         let mut audience = Audience::new(Some(Feed::Backends), &plan);
-        let backend = |status: &str| format!("{{\"address\":\"a:1\",\"pool\":\"p\",\"weight\":1,\"status\":\"{status}\"}}");
+        let backend =
+            |status: &str| format!("{{\"address\":\"a:1\",\"pool\":\"p\",\"weight\":1,\"status\":\"{status}\"}}");
         assert!(audience.judge(&format!("{{\"type\":\"backends\",\"data\":[{}]}}", backend("healthy")), 1));
         assert!(!audience.is_silent() && !audience.judge("{\"type\":\"news\"}", 2), "not one of the feed");
-        let update = "{\"type\":\"backends_update\",\"data\":{\"address\":\"a:1\",\"status\":\"sick\",\"last_check\":null}}";
+        let update =
+            "{\"type\":\"backends_update\",\"data\":{\"address\":\"a:1\",\"status\":\"sick\",\"last_check\":null}}";
         assert!(audience.judge(update, 2) && audience.judge("nonsense", 3));
         let mut trial = Trial { messages: 3, ..Trial::default() };
         audience.report(3, &mut trial);
-        let found: Vec<_> = trial.findings.iter().map(|f| (f.verdict, f.detail.as_deref().unwrap_or_default())).collect();
+        let found: Vec<_> =
+            trial.findings.iter().map(|f| (f.verdict, f.detail.as_deref().unwrap_or_default())).collect();
         let [schema, cadence, len, all] = found[..] else { panic!("four findings: {found:?}") };
         assert!(schema.0 == Verdict::Fail && schema.1.starts_with("message 2: `data.status`"), "{schema:?}");
         assert_eq!(cadence.0, Verdict::Skip);
