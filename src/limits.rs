@@ -202,6 +202,10 @@ pub const STATUS_LINE_BYTES_MAX: usize = 1024;
 /// Time for one run of a probe, beside what the messages it waits for take. Three pings that are lost fit.
 pub const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long after the answer to a command its effect is waited for. The answer comes after the messages are handed out, so
+/// this is the way of one message.
+pub const VERIFY_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Cadences after which a probe no longer waits for the next message of a feed: one may be late, a second is missing.
 pub const PROBE_CADENCES_MAX: u32 = 2;
 

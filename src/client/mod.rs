@@ -14,3 +14,4 @@ pub mod loss;
 pub mod probe;
 pub mod session;
 pub mod upgrade;
+pub mod witness;

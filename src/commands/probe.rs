@@ -212,6 +212,7 @@ impl Manner {
         let (started, mut trial) = (Instant::now(), Trial::default());
         let ended = timeout(deadline, probe::run(endpoint, access, &self.plan, &mut trial)).await;
         let late = ended.is_err().then_some(deadline);
-        Tried { at: Timestamp::now(), trial, took: started.elapsed(), late, waited: false }
+        let took = trial.total.unwrap_or_else(|| started.elapsed());
+        Tried { at: Timestamp::now(), trial, took, late, waited: false }
     }
 }

@@ -11,6 +11,8 @@ mod websocket;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
+
 use super::connect::Access;
 use super::endpoint::Endpoint;
 use super::upgrade::Terms;
@@ -69,6 +71,8 @@ pub struct Trial {
     pub terms: Option<Terms>,
     /// Until when the server's certificate is valid.
     pub certificate: Option<SystemTime>,
+    /// How long it took to the end, the trials of conformance left out; none when it was cut short.
+    pub total: Option<Duration>,
     /// What was looked at beside the phases.
     pub findings: Vec<Finding>,
     /// Where and why it ended early.
@@ -153,11 +157,13 @@ impl Trial {
 
 /// Tries an endpoint as its URL wants it and keeps in `trial` what was seen, also when dropped at a deadline.
 pub async fn run(endpoint: &Endpoint, access: &Access, plan: &Plan, trial: &mut Trial) {
+    let started = Instant::now();
     trial.failure = if endpoint.is_http() {
         http::run(endpoint, access, trial).await.err()
     } else {
         websocket::run(endpoint, access, plan, trial).await.err()
     };
+    trial.total = Some(started.elapsed());
     if trial.failure.is_none() && plan.conformance == Conformance::Tried {
         conformance::run(endpoint, access, &mut trial.findings).await;
     }

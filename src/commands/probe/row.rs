@@ -36,7 +36,10 @@ pub(super) fn of(endpoint: &Endpoint, outcome: &Outcome, limits: &Limits, severa
     };
 
     let mut checks = phases(runs);
-    checks.extend(ping(pings, limits, &trials));
+    if let Some(ping) = ping(pings, limits, &trials) {
+        let close = checks.iter().position(|check| check.name == "close").unwrap_or(checks.len());
+        checks.insert(close, ping);
+    }
     checks.extend(findings(&trials));
     checks.extend(expired(token));
     checks.extend(facts.checks(limits));

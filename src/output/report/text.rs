@@ -54,10 +54,10 @@ impl Row {
         };
         let mut lines = vec![format!("{verdict}{cells}  {}", paint.name(&clean(&self.name)))];
         match detail {
-            Detail::Short => lines.extend(self.complaints().map(|check| check.line(paint))),
+            Detail::Short => lines.extend(self.complaints().map(|check| check.line(paint, detail))),
             Detail::Full => {
                 lines.push(paint.faint(&format!("{:6}{}", "", self.facts().join("  "))));
-                lines.extend(self.checks.iter().map(|check| check.line(paint)));
+                lines.extend(self.checks.iter().map(|check| check.line(paint, detail)));
             }
         }
         lines
@@ -90,11 +90,13 @@ impl Row {
 }
 
 impl Check {
-    fn line(&self, paint: Paint) -> String {
+    fn line(&self, paint: Paint, detail: Detail) -> String {
         let mark = match self.verdict {
             Verdict::Pass => paint.good("ok"),
             Verdict::Warn => paint.warning("warning"),
-            Verdict::Fail => return format!("{:6}{}", "", self.spaced()),
+            // Right below the line that says `FAIL` it needs no word.
+            Verdict::Fail if detail == Detail::Short => return format!("{:6}{}", "", self.spaced()),
+            Verdict::Fail => paint.bad("failed"),
             Verdict::Skip => paint.faint("skipped"),
         };
         let ms = self.ms.map(|ms| format!(" {ms:.2} ms")).unwrap_or_default();
