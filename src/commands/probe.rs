@@ -51,8 +51,8 @@ struct Tried {
     took: Duration,
     /// The deadline it ran into.
     late: Option<Duration>,
-    /// Whether the time to wait for a pass was over.
-    waited: bool,
+    /// The time that was waited for a pass that did not come.
+    waited: Option<Duration>,
 }
 
 /// Runs the command.
@@ -158,6 +158,12 @@ fn rank(exit: Exit) -> usize {
     ORDER.iter().position(|other| *other == exit).unwrap_or(ORDER.len())
 }
 
+impl Tried {
+    fn passed(&self) -> bool {
+        self.late.is_none() && self.trial.passed()
+    }
+}
+
 impl Manner {
     fn of(args: &ProbeArgs) -> Manner {
         let conformance = if args.judge.conformance { Conformance::Tried } else { Conformance::Trusted };
@@ -189,22 +195,25 @@ impl Manner {
 
     /// One run, and tried again while there is time to wait for a pass.
     async fn run(&self, endpoint: &Endpoint, access: &Access, retries: &mut u32) -> Tried {
-        let end = self.wait.map(|wait| Instant::now() + wait);
+        let deadline = self.deadline(endpoint);
+        let Some(wait) = self.wait else { return self.attempt(endpoint, access, deadline).await };
+        let end = Instant::now() + wait;
+        let mut before: Option<Tried> = None;
         loop {
-            // The last try has what is left of the time.
-            let left = end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
-            let mut tried = self.attempt(endpoint, access, self.deadline(endpoint).min(left)).await;
-            let passed = tried.late.is_none() && tried.trial.passed();
-            let Some(end) = end else { return tried };
-            if passed || tried.trial.is_hopeless() {
+            let left = end.saturating_duration_since(Instant::now());
+            let tried = self.attempt(endpoint, access, deadline.min(left)).await;
+            if tried.passed() || tried.trial.is_hopeless() {
                 return tried;
             }
-            if Instant::now() + self.interval >= end {
-                tried.waited = true;
-                return tried;
+            if Instant::now() + self.interval < end {
+                before = Some(tried);
+                *retries += 1;
+                sleep(self.interval).await;
+                continue;
             }
-            *retries += 1;
-            sleep(self.interval).await;
+            // A last try that was cut off says less than the one before.
+            let tried = before.filter(|_| tried.late.is_some()).unwrap_or(tried);
+            return Tried { waited: Some(wait), ..tried };
         }
     }
 
@@ -213,6 +222,6 @@ impl Manner {
         let ended = timeout(deadline, probe::run(endpoint, access, &self.plan, &mut trial)).await;
         let late = ended.is_err().then_some(deadline);
         let took = trial.total.unwrap_or_else(|| started.elapsed());
-        Tried { at: Timestamp::now(), trial, took, late, waited: false }
+        Tried { at: Timestamp::now(), trial, took, late, waited: None }
     }
 }

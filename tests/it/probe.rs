@@ -1,5 +1,10 @@
 //! `veloflux probe`: phases, verdicts and exit codes.
 
+mod conformance;
+mod judging;
+mod reports;
+mod routes;
+
 use std::time::Duration;
 
 use serde_json::Value;

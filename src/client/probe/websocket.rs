@@ -284,8 +284,8 @@ async fn goodbye(socket: &mut Socket, deadline: Instant) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Conformance;
     use super::*;
+    use crate::client::probe::Conformance;
     use crate::expression::Expression;
 
     #[test]

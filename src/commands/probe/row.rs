@@ -127,16 +127,13 @@ fn phases(runs: &[Tried]) -> Vec<Check> {
 
 /// Where and why a run failed.
 fn failure(run: &Tried) -> Option<Failure> {
-    let reached = || match &run.trial.failure {
-        Some(failure) => format!("; the last try: {}: {}", failure.phase, failure.reason),
-        None => String::new(),
-    };
+    let waited = run.waited.map(|wait| format!("; it did not pass within {}", in_words(wait))).unwrap_or_default();
     if let Some(deadline) = run.late {
-        let reason = format!("not over within {}{}", in_words(deadline), reached());
+        let reason = format!("not over within {}{waited}", in_words(deadline));
         return Some(Failure { phase: "timeout".to_owned(), reason });
     }
-    let failure = run.trial.failure.as_ref();
-    failure.map(|failure| Failure { phase: failure.phase.to_owned(), reason: failure.reason.clone() })
+    let failure = run.trial.failure.as_ref()?;
+    Some(Failure { phase: failure.phase.to_owned(), reason: format!("{}{waited}", failure.reason) })
 }
 
 /// The check of the pings, where they are over and not told as a failed phase.
@@ -183,7 +180,7 @@ fn expired(token: Option<Expiry>) -> Option<Check> {
 
 fn exit_of(run: &Tried) -> Exit {
     match &run.trial.failure {
-        _ if run.late.is_some() || (run.waited && !run.trial.is_hopeless()) => Exit::Deadline,
+        _ if run.late.is_some() || run.waited.is_some() => Exit::Deadline,
         None => Exit::Done,
         Some(failure) => match failure.kind {
             Kind::Unreachable => Exit::Unreachable,
@@ -197,7 +194,7 @@ fn exit_of(run: &Tried) -> Exit {
 fn run(run: &Tried) -> Run {
     Run {
         at: run.at,
-        ok: run.late.is_none() && run.trial.passed(),
+        ok: run.passed(),
         phases_ms: slowest(&[&run.trial]),
         total_ms: milliseconds(run.took),
         failure: failure(run),
