@@ -44,7 +44,7 @@ pub struct ProbeArgs {
     #[arg(long, value_name = "DURATION", value_parser = positive)]
     pub wait: Option<Duration>,
 
-    /// Fail (124) a run that takes longer [default: 30s, and for --messages as long as so many take]
+    /// Fail (124) what is not over in this time [default: 30s a run, and what --messages and --conformance take]
     #[arg(long, value_name = "DURATION", value_parser = positive)]
     pub timeout: Option<Duration>,
 

@@ -26,6 +26,13 @@ pub struct Answer {
     pub message: Option<String>,
 }
 
+impl Answer {
+    /// Whether it says yes.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum NoAnswer {

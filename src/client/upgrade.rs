@@ -165,7 +165,7 @@ impl Answer {
 }
 
 /// Whether a comma-separated header holds a token, in any case, in any of its lines.
-fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+pub(super) fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     lines.flat_map(|line| line.split(',')).any(|word| word.trim().eq_ignore_ascii_case(token))
 }

@@ -135,12 +135,12 @@ impl Errand<'_> {
             }
         };
         let body = self.body.as_ref().map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-        let (answer, seen) = verify::during(witnesses, self.post(&place.command, body)).await;
+        let (answer, seen) = verify::during(witnesses, self.post(&place.command, body), done).await;
         let answer = match answer {
             Ok(answer) => answer,
             Err(exit) => return Ok(exit),
         };
-        if !(200..300).contains(&answer.status) {
+        if !answer.is_success() {
             return self.refused(&place.command, &answer);
         }
         let verified = match self.action {
@@ -243,6 +243,11 @@ impl Errand<'_> {
         self.stdout.line("")?;
         self.body.as_ref().map_or(Ok(()), |body| self.stdout.line(&body.to_string()))
     }
+}
+
+/// Whether a command was answered, and with success.
+fn done(answer: &Result<Answer, Exit>) -> bool {
+    answer.as_ref().is_ok_and(Answer::is_success)
 }
 
 /// What a good answer says, in words.

@@ -15,6 +15,7 @@ use crate::client::connect::Access;
 use crate::client::endpoint::Endpoint;
 use crate::client::probe::{self, Conformance, Plan, Trial};
 use crate::exit::{Exit, Plugin};
+use crate::limits;
 use crate::output::progress::Progress;
 use crate::output::report::{self, Detail, Form, Report, Verdict};
 use crate::output::{Paint, Stdout};
@@ -34,7 +35,17 @@ struct Manner {
     count: u32,
     interval: Duration,
     wait: Option<Duration>,
-    timeout: Option<Duration>,
+    /// The time for the whole command, and when it is over.
+    whole: Option<(Duration, Instant)>,
+}
+
+/// The time a run has.
+#[derive(Clone, Copy)]
+struct Limit {
+    /// What is left.
+    left: Duration,
+    /// What it was to begin with: what a person is told.
+    told: Duration,
 }
 
 /// What came of one target.
@@ -90,10 +101,10 @@ pub(super) async fn run(args: ProbeArgs) -> Ending {
         .await;
     drop(progress);
 
-    let limits = Limits { warning: args.judge.warning, critical: args.judge.critical };
+    let bounds = Limits { warning: args.judge.warning, critical: args.judge.critical };
     let several = setup.servers.len() > 1;
     let judged =
-        endpoints.iter().zip(&outcomes).map(|(endpoint, outcome)| row::of(endpoint, outcome, &limits, several));
+        endpoints.iter().zip(&outcomes).map(|(endpoint, outcome)| row::of(endpoint, outcome, &bounds, several));
     let (targets, exits): (Vec<_>, Vec<_>) = judged.unzip();
     let exit = exits.into_iter().max_by_key(|exit| rank(*exit)).unwrap_or(Exit::Done);
     let report = Report { ok: exit == Exit::Done, exit: exit as u8, at: Timestamp::now(), targets };
@@ -169,24 +180,44 @@ impl Manner {
         let conformance = if args.judge.conformance { Conformance::Tried } else { Conformance::Trusted };
         let plan =
             Plan { pings: args.pings, messages: args.messages, expectations: args.judge.expect.clone(), conformance };
-        Manner { plan, count: args.count, interval: args.interval, wait: args.wait, timeout: args.timeout }
+        let whole = args.timeout.map(|timeout| (timeout, Instant::now() + timeout));
+        Manner { plan, count: args.count, interval: args.interval, wait: args.wait, whole }
     }
 
-    /// The deadline of one run: the user's, else half a minute and what the messages take.
-    fn deadline(&self, endpoint: &Endpoint) -> Duration {
-        self.timeout.unwrap_or_else(|| {
-            let more = self.plan.messages.unwrap_or(1).saturating_sub(1);
-            let cadence = endpoint.feed.map(|feed| feed.cadence()).unwrap_or_default();
-            crate::limits::PROBE_TIMEOUT + cadence * more
-        })
+    /// The time for one run: what is left of the user's for the whole, else half a minute and what was asked for takes.
+    fn limit(&self, endpoint: &Endpoint) -> Limit {
+        if let Some((told, end)) = self.whole {
+            return Limit { left: end.saturating_duration_since(Instant::now()), told };
+        }
+        let more = self.plan.messages.unwrap_or(1).saturating_sub(1);
+        let cadence = endpoint.feed.map(|feed| feed.cadence()).unwrap_or_default();
+        let conformance = match self.plan.conformance {
+            Conformance::Tried => probe::conformance::longest(),
+            Conformance::Trusted => Duration::ZERO,
+        };
+        let left = limits::PROBE_TIMEOUT + cadence * more + conformance;
+        Limit { left, told: left }
+    }
+
+    /// Pauses between two runs or tries. False: the time for the whole does not last that long.
+    async fn pause(&self) -> bool {
+        let enough = self.whole.is_none_or(|(_, end)| Instant::now() + self.interval < end);
+        sleep(if enough { self.interval } else { Duration::ZERO }).await;
+        enough
     }
 
     /// All runs of one target.
     async fn target(&self, endpoint: &Endpoint, access: &Access) -> Outcome {
         let (mut runs, mut retries) = (Vec::new(), 0);
         for number in 0..self.count {
-            if number > 0 {
-                sleep(self.interval).await;
+            let in_time = number == 0 || self.pause().await;
+            let limit = self.limit(endpoint);
+            if !in_time {
+                // A run that was asked for and is not made any more has failed.
+                let late = Some(limit.told);
+                let (trial, took) = (Trial::default(), Duration::ZERO);
+                runs.push(Tried { at: Timestamp::now(), trial, took, late, waited: None });
+                break;
             }
             runs.push(self.run(endpoint, access, &mut retries).await);
         }
@@ -195,20 +226,19 @@ impl Manner {
 
     /// One run, and tried again while there is time to wait for a pass.
     async fn run(&self, endpoint: &Endpoint, access: &Access, retries: &mut u32) -> Tried {
-        let deadline = self.deadline(endpoint);
-        let Some(wait) = self.wait else { return self.attempt(endpoint, access, deadline).await };
+        let Some(wait) = self.wait else { return self.attempt(endpoint, access, self.limit(endpoint)).await };
         let end = Instant::now() + wait;
         let mut before: Option<Tried> = None;
         loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let tried = self.attempt(endpoint, access, deadline.min(left)).await;
+            let (limit, left) = (self.limit(endpoint), end.saturating_duration_since(Instant::now()));
+            let limit = if left < limit.left { Limit { left, told: wait } } else { limit };
+            let tried = self.attempt(endpoint, access, limit).await;
             if tried.passed() || tried.trial.is_hopeless() {
                 return tried;
             }
-            if Instant::now() + self.interval < end {
+            if Instant::now() + self.interval < end && self.pause().await {
                 before = Some(tried);
                 *retries += 1;
-                sleep(self.interval).await;
                 continue;
             }
             // A last try that was cut off says less than the one before.
@@ -217,10 +247,10 @@ impl Manner {
         }
     }
 
-    async fn attempt(&self, endpoint: &Endpoint, access: &Access, deadline: Duration) -> Tried {
+    async fn attempt(&self, endpoint: &Endpoint, access: &Access, limit: Limit) -> Tried {
         let (started, mut trial) = (Instant::now(), Trial::default());
-        let ended = timeout(deadline, probe::run(endpoint, access, &self.plan, &mut trial)).await;
-        let late = ended.is_err().then_some(deadline);
+        let ended = timeout(limit.left, probe::run(endpoint, access, &self.plan, &mut trial)).await;
+        let late = ended.is_err().then_some(limit.told);
         let took = trial.total.unwrap_or_else(|| started.elapsed());
         Tried { at: Timestamp::now(), trial, took, late, waited: None }
     }

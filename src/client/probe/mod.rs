@@ -3,7 +3,7 @@
 //! What was seen is kept in a [`Trial`] as it goes, so that whoever cuts a probe short still has what came before.
 
 pub mod budget;
-mod conformance;
+pub mod conformance;
 mod http;
 mod schema;
 mod websocket;

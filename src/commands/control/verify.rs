@@ -40,29 +40,30 @@ pub(super) async fn gather(feeds: &[(Feed, Endpoint)], access: &Access) -> Resul
     try_join_all(attending).await
 }
 
-/// Does `work` while the witnesses listen, and for a little longer. They say when they have heard something.
+/// Does `work` while the witnesses listen, and for a little longer where it `succeeded`. They say when they have heard
+/// something.
 pub(super) async fn during<T>(
     mut witnesses: Vec<Witness>,
     work: impl Future<Output = T>,
+    succeeded: fn(&T) -> bool,
 ) -> (T, Vec<(Feed, Option<Duration>)>) {
     for witness in &mut witnesses {
         // One that has lost its connection will hear nothing, which is what is told then.
         let _ = witness.ready();
     }
-    let (done, over) = watch::channel(());
+    let (done, over) = watch::channel(None);
     let since = Instant::now();
     let working = async {
         let result = work.await;
-        drop(done);
+        done.send_replace(Some(if succeeded(&result) { limits::VERIFY_PATIENCE } else { Duration::ZERO }));
         result
     };
     let listening = witnesses.into_iter().map(|mut witness| {
         let mut over = over.clone();
         async move {
             let given_up = async {
-                // Fails when the work is done, and that is all it is for.
-                let _ = over.changed().await;
-                sleep(limits::VERIFY_PATIENCE).await;
+                let patience = over.wait_for(Option::is_some).await.ok().and_then(|patience| *patience);
+                sleep(patience.unwrap_or_default()).await;
             };
             let heard = witness.answer(since, given_up).await;
             let feed = witness.feed;

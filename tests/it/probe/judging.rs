@@ -100,6 +100,17 @@ fn runs_are_counted_and_told_one_by_one() {
 }
 
 #[test]
+fn the_timeout_is_for_the_whole_command_however_many_runs_were_asked_for() {
+    let stub = Stub::sending(&[&metrics(1)]);
+    let done = probe(&stub, &["metrics", "--json", "-n", "1000", "-i", "100ms", "--timeout", "500ms"]).run();
+    assert_eq!(done.code, 124, "{}", done.stdout);
+    let runs = report(&done.stdout)["targets"][0]["runs"].as_array().expect("a list").clone();
+    let (last, good) = runs.split_last().expect("some");
+    assert!(!good.is_empty() && good.len() <= 6 && good.iter().all(|run| run["ok"] == true), "{runs:?}");
+    assert_eq!(last["failure"]["reason"], "not over within 500 ms");
+}
+
+#[test]
 fn targets_are_tried_at_the_same_moment_as_many_as_asked_for() {
     for (parallel, code) in [("2", 0), ("1", 3)] {
         // Speaks only when two have come.
