@@ -82,7 +82,7 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l pings -d 'Pi
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l messages -d 'Messages to wait for; more than 1 checks the cadence, too. The schema of each message of a feed is always checked' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l parallel -d 'Targets that are tried at the same moment' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l wait -d 'Try again until the target passes, at most so long; 401, 403 and 404 fail at once' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l timeout -d 'Fail (124) a run that takes longer [default: 30s, and for --messages as long as so many take]' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l timeout -d 'Fail (124) what is not over in this time [default: 30s a run, and what --messages and --conformance take]' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l expect -d 'Fail (1) unless this holds for each message that comes, as in `.data.cpu < 90` or `healthy`; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s c -l critical -l budget -d 'Fail (1) past these limits, as in `first_message=500ms,loss=0%,cert_days=14`' -r -f -a "dns\t''
 tcp\t''
