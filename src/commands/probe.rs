@@ -16,9 +16,10 @@ use crate::client::endpoint::Endpoint;
 use crate::client::probe::{self, Conformance, Plan, Trial};
 use crate::exit::{Exit, Plugin};
 use crate::limits;
+use crate::net::fault::io_words;
 use crate::output::progress::Progress;
 use crate::output::report::{self, Detail, Form, Report, Verdict};
-use crate::output::{Paint, Stdout};
+use crate::output::{Paint, Stdout, Talk, Unwritable};
 use crate::protocol::Timestamp;
 use judge::Limits;
 
@@ -35,6 +36,7 @@ struct Manner {
     count: u32,
     interval: Duration,
     wait: Option<Duration>,
+    bounds: Limits,
     /// The time for the whole command, and when it is over.
     whole: Option<(Duration, Instant)>,
 }
@@ -101,29 +103,21 @@ pub(super) async fn run(args: ProbeArgs) -> Ending {
         .await;
     drop(progress);
 
-    let bounds = Limits { warning: args.judge.warning, critical: args.judge.critical };
-    let several = setup.servers.len() > 1;
-    let judged =
-        endpoints.iter().zip(&outcomes).map(|(endpoint, outcome)| row::of(endpoint, outcome, &bounds, several));
+    let judged = endpoints.iter().zip(&outcomes).map(|(endpoint, outcome)| {
+        let (mut row, exit) = row::of(endpoint, &outcome.runs, outcome.retries, &manner.bounds);
+        if setup.servers.len() > 1 && row.feed.is_some() {
+            row.name = format!("{} {}", row.name, endpoint.address());
+        }
+        (row, exit)
+    });
     let (targets, exits): (Vec<_>, Vec<_>) = judged.unzip();
     let exit = exits.into_iter().max_by_key(|exit| rank(*exit)).unwrap_or(Exit::Done);
     let report = Report { ok: exit == Exit::Done, exit: exit as u8, at: Timestamp::now(), targets };
 
-    let mut unwritable = false;
-    for file in &args.report {
-        if let Err(error) = report::write(&file.path, &report.render(form(file.format, Paint::PLAIN, Detail::Full))) {
-            let why = crate::net::fault::io_words(&error);
-            talk.error(&format!("cannot write the report `{}`: {why}", file.path.display()));
-            unwritable = true;
-        }
-    }
-    let detail = if args.output.verbose { Detail::Full } else { Detail::Short };
-    let silent = args.output.quiet && format == ProbeFormat::Text;
-    let form = form(format, Paint::stdout(setup::wish(&args.output)), detail);
-    let written = if silent { Ok(()) } else { Stdout::new().line(&report.render(form)) };
-    match written {
+    let kept = keep(&args, &report, talk);
+    match show(&args, format, &report) {
         Err(error) => ended(unwritten(talk, &error)),
-        Ok(()) if unwritable => ended(Exit::Failed),
+        Ok(()) if !kept => ended(if exit == Exit::Done { Exit::Failed } else { exit }),
         Ok(()) if format == ProbeFormat::Nagios => Ending::Plugin(match report.verdict() {
             Verdict::Fail => Plugin::Critical,
             Verdict::Warn => Plugin::Warning,
@@ -131,6 +125,28 @@ pub(super) async fn run(args: ProbeArgs) -> Ending {
         }),
         Ok(()) => Ending::Command(exit),
     }
+}
+
+/// Writes the report to the files that were asked for. Whether all of them could be written.
+fn keep(args: &ProbeArgs, report: &Report, talk: Talk) -> bool {
+    let mut all = true;
+    for file in &args.report {
+        let text = report.render(form(file.format, Paint::PLAIN, Detail::Full));
+        if let Err(error) = report::write(&file.path, &text) {
+            talk.error(&format!("cannot write the report `{}`: {}", file.path.display(), io_words(&error)));
+            all = false;
+        }
+    }
+    all
+}
+
+/// Writes the report to standard output. A table is talk to whoever wants quiet, the other formats are what they want.
+fn show(args: &ProbeArgs, format: ProbeFormat, report: &Report) -> Result<(), Unwritable> {
+    if args.output.quiet && format == ProbeFormat::Text {
+        return Ok(());
+    }
+    let detail = if args.output.verbose { Detail::Full } else { Detail::Short };
+    Stdout::new().line(&report.render(form(format, Paint::stdout(setup::wish(&args.output)), detail)))
 }
 
 /// Refuses what would be asked of a target that cannot do it.
@@ -169,19 +185,14 @@ fn rank(exit: Exit) -> usize {
     ORDER.iter().position(|other| *other == exit).unwrap_or(ORDER.len())
 }
 
-impl Tried {
-    fn passed(&self) -> bool {
-        self.late.is_none() && self.trial.passed()
-    }
-}
-
 impl Manner {
     fn of(args: &ProbeArgs) -> Manner {
         let conformance = if args.judge.conformance { Conformance::Tried } else { Conformance::Trusted };
         let plan =
             Plan { pings: args.pings, messages: args.messages, expectations: args.judge.expect.clone(), conformance };
         let whole = args.timeout.map(|timeout| (timeout, Instant::now() + timeout));
-        Manner { plan, count: args.count, interval: args.interval, wait: args.wait, whole }
+        let bounds = Limits { warning: args.judge.warning.clone(), critical: args.judge.critical.clone() };
+        Manner { plan, count: args.count, interval: args.interval, wait: args.wait, bounds, whole }
     }
 
     /// The time for one run: what is left of the user's for the whole, else half a minute and what was asked for takes.
@@ -233,7 +244,8 @@ impl Manner {
             let (limit, left) = (self.limit(endpoint), end.saturating_duration_since(Instant::now()));
             let limit = if left < limit.left { Limit { left, told: wait } } else { limit };
             let tried = self.attempt(endpoint, access, limit).await;
-            if tried.passed() || tried.trial.is_hopeless() {
+            let (_, exit) = row::of(endpoint, std::slice::from_ref(&tried), 0, &self.bounds);
+            if exit == Exit::Done || tried.trial.is_hopeless() {
                 return tried;
             }
             if Instant::now() + self.interval < end && self.pause().await {

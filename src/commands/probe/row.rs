@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::Tried;
 use super::judge::{Facts, Limits};
-use super::{Outcome, Tried};
 use crate::client::credentials;
 use crate::client::endpoint::Endpoint;
 use crate::client::probe::{Kind, Trial, Verdict as Found};
@@ -15,9 +15,8 @@ use crate::output::report::{Check, Expiry, Failure, Handshake, Messages, Phases,
 use crate::output::summary::Spread;
 use crate::protocol::Timestamp;
 
-/// The row of a target, and what its outcome means for the exit code. `several`: there is more than one server.
-pub(super) fn of(endpoint: &Endpoint, outcome: &Outcome, limits: &Limits, several: bool) -> (Row, Exit) {
-    let runs = &outcome.runs;
+/// The row of a target, and what its runs mean for the exit code.
+pub(super) fn of(endpoint: &Endpoint, runs: &[Tried], retries: u32, limits: &Limits) -> (Row, Exit) {
     let trials: Vec<&Trial> = runs.iter().map(|run| &run.trial).collect();
     let last = trials.last().copied();
     let rtts: Vec<Duration> = trials.iter().flat_map(|trial| trial.rtts.iter().copied()).collect();
@@ -57,7 +56,6 @@ pub(super) fn of(endpoint: &Endpoint, outcome: &Outcome, limits: &Limits, severa
     });
     let row = Row {
         name: match endpoint.feed.filter(|_| !endpoint.is_http()) {
-            Some(feed) if several => format!("{feed} {}", endpoint.address()),
             Some(feed) => feed.to_string(),
             None => endpoint.shown(),
         },
@@ -69,7 +67,7 @@ pub(super) fn of(endpoint: &Endpoint, outcome: &Outcome, limits: &Limits, severa
         pings,
         status: last.and_then(|trial| trial.status),
         total_ms,
-        retries: outcome.retries,
+        retries,
         messages: messages(&trials),
         handshake: last
             .and_then(|trial| trial.terms.clone())
@@ -194,7 +192,7 @@ fn exit_of(run: &Tried) -> Exit {
 fn run(run: &Tried) -> Run {
     Run {
         at: run.at,
-        ok: run.passed(),
+        ok: run.late.is_none() && run.trial.passed(),
         phases_ms: slowest(&[&run.trial]),
         total_ms: milliseconds(run.took),
         failure: failure(run),

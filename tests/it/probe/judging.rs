@@ -124,7 +124,8 @@ fn targets_are_tried_at_the_same_moment_as_many_as_asked_for() {
         });
         let url = stub.url().replace("http", "ws");
         let urls = [format!("{url}/api/ws/metrics?1"), format!("{url}/api/ws/metrics?2")];
-        let done = probe(&stub, &["--parallel", parallel, &urls[0], &urls[1]]).run();
+        let patience = if code == 0 { "20s" } else { "1s" };
+        let done = probe(&stub, &["--parallel", parallel, "--connect-timeout", patience, &urls[0], &urls[1]]).run();
         assert_eq!(done.code, code, "{}", done.stdout);
     }
 }
@@ -155,6 +156,21 @@ fn waiting_ends_with_the_first_pass_and_at_once_where_it_is_hopeless() {
     let done = probe(&stub, &["metrics", "--wait", "300ms", "-i", "50ms"]).run();
     assert_eq!(done.code, 124, "{}", done.stdout);
     assert!(stub.connections() > 1 && done.stdout.contains("503; it did not pass within 300 ms"), "{}", done.stdout);
+}
+
+#[test]
+fn waiting_is_for_limits_and_expectations_too() {
+    let stub = Stub::websocket(|mut socket, number| {
+        let number = number as u64;
+        let _ = socket.send(Message::text(metrics(number).replace("12.4", &number.to_string())));
+        while socket.read().is_ok() {}
+    });
+    let wait = |flags: &[&str]| probe(&stub, &[&["metrics", "-i", "10ms", "--wait"], flags].concat()).run();
+    let done = wait(&["20s", "--expect", ".data.cpu >= 3"]);
+    assert_eq!((done.code, stub.connections()), (0, 3), "{}", done.stdout);
+    let done = wait(&["100ms", "--budget", "total=0s"]);
+    assert_eq!(done.code, 124, "{}", done.stdout);
+    assert!(done.stdout.contains("budget total: "), "{}", done.stdout);
 }
 
 #[test]
