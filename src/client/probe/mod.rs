@@ -2,6 +2,7 @@
 //!
 //! What was seen is kept in a [`Trial`] as it goes, so that whoever cuts a probe short still has what came before.
 
+mod audience;
 pub mod budget;
 pub mod conformance;
 mod http;

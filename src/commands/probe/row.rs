@@ -221,3 +221,22 @@ fn until(at: Timestamp, now: SystemTime) -> Expiry {
 fn timestamp(at: SystemTime) -> Option<Timestamp> {
     jiff::Timestamp::try_from(at).ok().map(Timestamp::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::probe::budget::Budget;
+
+    #[test]
+    fn a_lost_ping_is_a_failure_unless_somebody_allows_it() {
+        let none = Limits { warning: Vec::new(), critical: Vec::new() };
+        let loss = Limits { warning: vec![Budget::parse("loss=50%").expect("a budget")], critical: Vec::new() };
+        let verdict = |answered, limits: &Limits| {
+            let pings = Some(Pings { sent: 3, answered, rtt_ms: None });
+            ping(pings, limits, &[&Trial::default()]).map(|check| check.verdict)
+        };
+        assert_eq!(verdict(3, &none), Some(Verdict::Pass));
+        assert_eq!(verdict(2, &none), Some(Verdict::Fail));
+        assert_eq!(verdict(2, &loss), Some(Verdict::Pass));
+    }
+}

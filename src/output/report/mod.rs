@@ -359,3 +359,29 @@ mod sample {
         Report { ok: false, exit: 1, at, targets: vec![good, bad] }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_word_of_a_peer_breaks_the_lines_of_a_format(words in any::<String>()) {
+            let mut report = sample::report();
+            let complaints = report.targets.iter().flat_map(Row::complaints).count();
+            for check in report.targets.iter_mut().flat_map(|row| &mut row.checks) {
+                check.detail = check.detail.as_ref().map(|_| words.clone());
+            }
+            let lines = |form| report.render(form).lines().count();
+            let checks: usize = report.targets.iter().map(|row| row.checks.len()).sum();
+            prop_assert_eq!(lines(Form::Tap), 2 + checks + complaints);
+            prop_assert_eq!(lines(Form::Github), complaints + 1);
+            prop_assert_eq!(lines(Form::Json), 1);
+            prop_assert_eq!(lines(Form::Nagios), 1 + complaints);
+            prop_assert_eq!(report.render(Form::Nagios).matches('|').count(), 1);
+            prop_assert!(!report.render(Form::Junit).contains(|c: char| c.is_control() && c != '\n'));
+        }
+    }
+}

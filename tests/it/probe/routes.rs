@@ -4,7 +4,6 @@ use std::io::{Write, copy};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc;
 
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 
@@ -116,9 +115,11 @@ fn what_proxies_make_of_the_upgrade_is_understood() {
             let head = format!(
                 "HTTP/1.1 101 X\r\nUpgrade: websocket\r\n{connection}\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
             );
-            let _ = stream.write_all(head.as_bytes());
+            // The first message in the same segment.
+            let message = metrics(1);
+            let length = u16::try_from(message.len()).expect("short").to_be_bytes();
+            let _ = stream.write_all(&[head.as_bytes(), &[0x81, 126], &length, message.as_bytes()].concat());
             let mut socket = WebSocket::from_raw_socket(stream, Role::Server, None);
-            let _ = socket.send(Message::text(metrics(1)));
             while socket.read().is_ok() {}
         });
         let done = probe(&stub, &["metrics"]).run();
