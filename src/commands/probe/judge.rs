@@ -73,7 +73,7 @@ impl Facts<'_> {
     }
 
     fn check(&self, budget: Budget, excess: Verdict) -> Check {
-        let word = if excess == Verdict::Warn { "warning" } else { "budget" };
+        let word = if excess == Verdict::Warn { "limit" } else { "budget" };
         let name = format!("{word} {}", budget.key.name());
         let side = match budget.key.unit() {
             Unit::Milliseconds | Unit::Percent => "at most",

@@ -36,7 +36,7 @@ mod tests {
     fn complaints_are_annotations() {
         assert_eq!(
             sample::report().render(Form::Github),
-            "::warning title=veloflux probe%3A backends::budget tcp: 0.12 ms, warning above 0.1 ms\n\
+            "::warning title=veloflux probe%3A backends::limit tcp: 0.12 ms, at most 0.1 ms\n\
              ::error title=veloflux probe%3A metrics::first_message: nothing\\x1b <within> 10 s, 100%25 of \"it\" | # gone\n\
              ::notice title=veloflux probe::1 passed, 1 failed"
         );

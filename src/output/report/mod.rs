@@ -146,7 +146,7 @@ pub struct Failure {
 /// Something that was looked at.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Check {
-    /// What: a phase, `schema`, `expect …`, `budget tcp`.
+    /// What: a phase, `schema`, `expect …`, `budget tcp`, `limit tcp` where a warning is all that is at stake.
     pub name: String,
     /// Whether it is as it should be.
     pub verdict: Verdict,
@@ -334,7 +334,7 @@ mod sample {
             checks: vec![
                 check("tcp", Verdict::Pass, Some(0.123), None),
                 check("tls", Verdict::Skip, None, Some("not needed")),
-                check("budget tcp", Verdict::Warn, None, Some("0.12 ms, warning above 0.1 ms")),
+                check("limit tcp", Verdict::Warn, None, Some("0.12 ms, at most 0.1 ms")),
             ],
             runs: vec![Run { at, ok: true, phases_ms, total_ms: 1_235.0, failure: None }],
             measured: vec![tcp, days],

@@ -74,9 +74,9 @@ mod tests {
         let text = sample::report().render(Form::Nagios);
         assert_eq!(
             text,
-            "VELOFLUX CRITICAL - 1 passed, 1 failed; backends: budget tcp: 0.12 ms, warning above 0.1 ms | \
+            "VELOFLUX CRITICAL - 1 passed, 1 failed; backends: limit tcp: 0.12 ms, at most 0.1 ms | \
              'backends tcp'=0.123ms;0.1;50;0 'backends cert_days'=30;;14: 'metrics tcp'=0.123ms;0.1;50;0\n\
-             backends: budget tcp: 0.12 ms, warning above 0.1 ms\n\
+             backends: limit tcp: 0.12 ms, at most 0.1 ms\n\
              metrics: first_message: nothing\\x1b <within> 10 s, 100% of \"it\" / # gone"
         );
     }

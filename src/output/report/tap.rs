@@ -38,7 +38,7 @@ mod tests {
         assert_eq!(
             sample::report().render(Form::Tap),
             "TAP version 13\n1..5\nok 1 - backends tcp\nok 2 - backends tls # SKIP not needed\n\
-             ok 3 - backends budget tcp\n# warning: 0.12 ms, warning above 0.1 ms\nok 4 - metrics tcp\n\
+             ok 3 - backends limit tcp\n# warning: 0.12 ms, at most 0.1 ms\nok 4 - metrics tcp\n\
              not ok 5 - metrics first_message\n# nothing\\x1b <within> 10 s, 100% of \"it\" | %23 gone"
         );
     }

@@ -126,7 +126,7 @@ mod tests {
             [
                 "         dns     tcp     tls upgrade   first    ping   close  times in ms",
                 "warn       -    0.12       -    1234       -    0.20       -  backends",
-                "      warning budget tcp: 0.12 ms, warning above 0.1 ms",
+                "      warning limit tcp: 0.12 ms, at most 0.1 ms",
                 "FAIL       -    0.12       -    1234       -       -       -  metrics",
                 "      first message: nothing\\x1b <within> 10 s, 100% of \"it\" | # gone",
                 "1 passed, 1 failed, 1 with warnings",

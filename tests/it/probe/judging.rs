@@ -218,7 +218,7 @@ fn the_days_a_certificate_has_left_are_told() {
     assert!(target["phases_ms"]["tls"].is_number(), "{target}");
     let left = target["certificate"]["seconds_left"].as_i64().expect("a number");
     assert!((86_400..=2 * 86_400).contains(&left), "{left}");
-    assert_eq!((verdict(&told, "budget cert_days"), verdict(&told, "warning cert_days")), ("pass", "warn"));
+    assert_eq!((verdict(&told, "budget cert_days"), verdict(&told, "limit cert_days")), ("pass", "warn"));
     let (code, told) = run(&["--insecure", "--budget", "cert_days=3"]);
     assert_eq!((code, verdict(&told, "budget cert_days")), (1, "fail"));
     let (code, told) = run(&[]);
