@@ -53,8 +53,10 @@
 mod evaluate;
 mod glob;
 mod lexer;
+mod misplaced;
 mod mistake;
 mod parser;
+mod part;
 mod path;
 mod quoted;
 mod tree;
