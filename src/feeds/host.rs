@@ -11,6 +11,9 @@ use sysinfo::{CpuRefreshKind, Disks, MemoryRefreshKind, RefreshKind, System};
 
 use crate::protocol::message::Scope;
 
+/// What cannot be measured on this system.
+pub type Error = sysinfo::Error;
+
 /// A share of something, 0–100 with one decimal, and what it is a share of.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Share {
@@ -41,7 +44,7 @@ impl CpuMeter {
     ///
     /// # Errors
     /// Where this system has no readable CPU times.
-    pub fn start() -> Result<CpuMeter, sysinfo::Error> {
+    pub fn start() -> Result<CpuMeter, Error> {
         let mut system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()))?;
         system.refresh_cpu_usage();
         let quota = Quota::detect(&Groups::of_this_process());
@@ -75,7 +78,7 @@ impl CpuMeter {
 ///
 /// # Errors
 /// Where this system has no readable memory figures.
-pub fn memory() -> Result<Share, sysinfo::Error> {
+pub fn memory() -> Result<Share, Error> {
     let refresh = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let system = System::new_with_specifics(refresh)?;
     let total = system.total_memory();
@@ -98,10 +101,15 @@ pub fn disk_space(path: &Path) -> Option<(u64, u64)> {
 
 /// Descriptors this process has open, and how many it may have.
 pub fn descriptors() -> Option<(u64, u64)> {
-    let open = fs::read_dir("/proc/self/fd").ok()?.count() as u64;
+    const OPEN: &str = "/proc/self/fd";
+    let open = match fs::metadata(OPEN).ok()?.len() {
+        // Before Linux 6.2 the directory has no size and has to be listed; the listing itself holds one.
+        0 => (fs::read_dir(OPEN).ok()?.count() as u64).saturating_sub(1),
+        // Since then its size is the count: with ten thousand connections a listing takes milliseconds.
+        count => count,
+    };
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
-    // The listing itself holds one.
-    Some((open.saturating_sub(1), limit))
+    Some((open, limit))
 }
 
 /// CPU time this process has used, user and system, in seconds.

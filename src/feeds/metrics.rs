@@ -10,7 +10,7 @@ use std::time::Instant;
 use futures_util::future::BoxFuture;
 use tokio::time::sleep_until;
 
-use super::host::{CpuMeter, memory};
+use super::host::{self, CpuMeter, memory};
 use super::{Cause, Change, Producer, World};
 use crate::limits::{CPU_INTERVAL_MIN, SAMPLE_INTERVAL};
 use crate::protocol::message::Metrics;
@@ -38,7 +38,7 @@ struct CpuMeters {
 }
 
 impl CpuMeters {
-    fn start() -> Result<CpuMeters, sysinfo::Error> {
+    fn start() -> Result<CpuMeters, host::Error> {
         Ok(CpuMeters { tiled: CpuMeter::start()?, latest: CpuMeter::start()? })
     }
 }

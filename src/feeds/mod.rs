@@ -1,6 +1,6 @@
 //! The five feeds: what is measured for each, when it is sent, and nothing about who reads it.
 //!
-//! Each feed is one [`Producer`] and one task ([`ticker`]). What a producer made leaves through one bounded channel as an
+//! Each feed is one [`Producer`] and one task (`ticker`). What a producer made leaves through one bounded channel as an
 //! [`Update`]; feeds know nothing of sockets.
 
 pub mod backends;
@@ -73,6 +73,13 @@ pub trait Producer: Send {
 
     /// Measures. `None` where, on a [`Cause::Change`], there turns out to be nothing to tell.
     fn produce(&mut self, cause: Cause) -> BoxFuture<'_, Option<Change>>;
+}
+
+/// Resolves at the next change of something watched; never, once nobody can change it any more. Safe to drop.
+async fn changed<T>(receiver: &mut watch::Receiver<T>) {
+    if receiver.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Builds a producer over what the server knows.

@@ -221,10 +221,14 @@ mod tests {
     fn metrics_are_one_line() {
         let metrics = message(
             "{\"type\":\"metrics\",\"data\":{\"cpu\":12.4,\"memory\":38.1,\"requests\":1204,\
-             \"timestamp\":\"2024-01-15T10:30:00Z\",\"scope\":\"host\",\"requests_total\":9,\"requests_per_second\":602.0,\
+             \"timestamp\":\"2024-01-15T10:30:00Z\",\"scope\":\"host\",\"memory_scope\":\"cgroup\",\
+             \"requests_total\":9,\"requests_per_second\":602.0,\
              \"requests_source\":\"self\",\"window_ms\":2000,\"connections\":3}}",
         );
-        assert_eq!(Lines::new(Paint::PLAIN).line(&metrics), "cpu 12.4 %  memory 38.1 %  requests 1 204  connections 3");
+        assert_eq!(
+            Lines::new(Paint::PLAIN).line(&metrics),
+            "cpu 12.4 %  memory 38.1 % of quota  requests 1 204  connections 3"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The terminal: what is written, where, and in which colours. The one place that writes to standard output and error.
 //!
-//! Results go to standard output, talk to standard error. Whatever a peer sent is made harmless first ([`clean`]).
+//! Results go to standard output, talk to standard error. Whatever a peer sent is made harmless first ([`clean()`]).
 
 pub mod clean;
 pub mod color;

@@ -1,7 +1,7 @@
 //! Standard error: everything that is said beside the results. Nobody hears that it cannot be written: there is no place
 //! left to say it.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use super::{Paint, clean};
 
@@ -37,6 +37,13 @@ impl Talk {
     pub fn detail(&self, line: &str) {
         if self.volume >= Volume::Verbose {
             write(line);
+        }
+    }
+
+    /// Begins a new line where a terminal has just shown `^C`.
+    pub fn after_interrupt(&self) {
+        if self.volume >= Volume::Normal && io::stderr().is_terminal() {
+            write("");
         }
     }
 

@@ -13,6 +13,7 @@ the speed of echoes), 12.* and 13.* (compression). 239 cases are left.
 
 import asyncio
 import json
+import os
 import sys
 
 from kosoku import FailureError, _caseindex, run_fuzzingclient
@@ -66,3 +67,6 @@ async def main() -> None:
 
 
 asyncio.run(main())
+# kosoku's threads may still run and abort an interpreter that takes itself apart: the verdict is out, so leave.
+sys.stdout.flush()
+os._exit(0)

@@ -296,7 +296,7 @@ fn fragmentation_cases() -> Vec<Case> {
             &[first.clone(), Frame::ping("b"), last.clone()],
             vec![pong("b"), answer(json!("in pieces"))],
         )),
-        case("continuation without a start", &[last.clone()], vec![close(1002)]),
+        case("continuation without a start", std::slice::from_ref(&last), vec![close(1002)]),
         case("unfinished continuation without a start", &[last.clone().more()], vec![close(1002)]),
         case(
             "continuation after the end",

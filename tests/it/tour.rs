@@ -8,7 +8,8 @@
 //! - `$ veloflux serve …` starts the server and leaves it running; its output is what stands on stdout and stderr by then,
 //!   so show only the line `listening on …`. The port of the README is replaced by the real one, in commands too: write
 //!   `http://127.0.0.1:8080` or nothing (the default is passed for you).
-//! - Of what is printed, numbers, times, ids and the spaces between columns are masked; a line `…` stands for any lines.
+//! - Of what is printed, numbers, times, ids and the spaces between columns are masked; a line `…` stands for any lines, a
+//!   `…` at the end of a line for the rest of it.
 //!   stdout is compared, and stderr too where the block shows it after stdout.
 //! - A block may end a command that would run on (`watch` without `-n`) with a line `^C`.
 
@@ -142,12 +143,15 @@ fn mask(line: &str) -> String {
     ids.collect::<Vec<_>>().join("\"")
 }
 
-/// Whether the lines are those wanted, where `…` stands for any.
+/// Whether the lines are those wanted, where `…` alone stands for any lines, and at the end of a line for its rest.
 fn alike(wanted: &[String], printed: &[String]) -> bool {
     match wanted.split_first() {
         None => printed.is_empty(),
         Some((line, rest)) if line == "…" => (0..=printed.len()).any(|skip| alike(rest, &printed[skip..])),
-        Some((line, rest)) => printed.split_first().is_some_and(|(first, others)| first == line && alike(rest, others)),
+        Some((line, rest)) => printed.split_first().is_some_and(|(first, others)| {
+            let same = line.strip_suffix('…').map_or(first == line, |start| first.starts_with(start));
+            same && alike(rest, others)
+        }),
     }
 }
 

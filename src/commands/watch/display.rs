@@ -77,6 +77,9 @@ impl Display {
             let what = Happening::Summary { summary, exit: exit as u8 };
             return self.write(&Record { what, feed: None, server: None, at: Timestamp::now() });
         }
+        if exit == Exit::Interrupted {
+            self.talk.after_interrupt();
+        }
         for line in summary.lines() {
             self.talk.say(&self.talk.paint.faint(&clean(&line)));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::client::endpoint::Endpoint;
-use crate::client::event::{Event, What};
+use crate::client::event::{Ending, Event, What};
 use crate::limits;
 use crate::output::summary::{Spread, StreamSummary, Summary};
 
@@ -88,7 +88,9 @@ impl Tally {
                 *summary.losses.entry(loss.cause()).or_default() += 1;
                 stream.down_since = Some(event.instant);
             }
-            What::Retry(_, loss, None) => *summary.losses.entry(loss.cause()).or_default() += 1,
+            What::Retry(_, loss, None) | What::End(Ending::GaveUp { loss, lived: None, .. }) => {
+                *summary.losses.entry(loss.cause()).or_default() += 1;
+            }
             What::Retry(..) | What::End(_) => {}
         }
     }
@@ -110,5 +112,53 @@ impl Tally {
             }
         });
         Summary { elapsed_ms: (now - self.started).as_millis() as u64, streams: streams.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::endpoint::Server;
+    use crate::client::event::{Invalid, Opened, Received};
+    use crate::client::loss::Loss;
+    use crate::net::Fault;
+    use crate::net::dial::Phases;
+    use crate::protocol::{Feed, Timestamp};
+
+    #[test]
+    fn a_tally_counts_what_came_and_how_long_it_was_gone() {
+        let endpoint = Server::parse("http://h").expect("a server").feed(Feed::Metrics);
+        let mut tally = Tally::new(&[endpoint]);
+        let start = tally.started;
+        let peer = ([127, 0, 0, 1], 80).into();
+        let open = || What::Open(Opened { peer, phases: Phases::default(), upgrade: Duration::ZERO });
+        let message = || What::Message(Box::new(Received { text: String::new(), kind: None, id: None, message: None }));
+        let lost = || Loss::Broken(Fault::Closed);
+        assert!(!tally.all_connected());
+        for (second, what) in [
+            (0, open()),
+            (0, message()),
+            (2, message()),
+            (5, message()),
+            (6, What::Lost(lost(), Duration::from_secs(6))),
+            (10, open()),
+            // The first message of a connection says nothing about the cadence.
+            (10, message()),
+            (11, What::Invalid(Invalid { text: None, problem: String::new() })),
+            (12, What::Pong(Duration::from_millis(3))),
+            (13, What::Lost(lost(), Duration::from_secs(3))),
+        ] {
+            let instant = start + Duration::from_secs(second);
+            tally.count(&Event { stream: 0, at: Timestamp::now(), instant, what });
+        }
+        assert!(tally.all_connected());
+        let summary = tally.summary(start + Duration::from_secs(20));
+        let stream = &summary.streams[0];
+        assert_eq!((stream.messages, stream.invalid, stream.connections, stream.pongs), (4, 1, 2, 1));
+        assert_eq!(stream.losses.get("1006"), Some(&2));
+        assert_eq!(stream.down_ms, 4_000 + 7_000);
+        let interval = stream.interval_ms.expect("two were measured");
+        assert_eq!((interval.min, interval.max), (2_000.0, 3_000.0));
+        assert_eq!(summary.elapsed_ms, 20_000);
     }
 }

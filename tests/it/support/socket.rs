@@ -103,7 +103,9 @@ impl Socket {
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
                     return None;
                 }
-                Err(error) => panic!("no frame within {deadline:?}: {error}; read so far {:?}", self.buffer),
+                Err(error) => {
+                    panic!("no frame within {deadline:?}: {error}; {} bytes of one are there", self.buffer.len())
+                }
             }
         }
     }
@@ -208,11 +210,6 @@ impl Socket {
         self.send_frame(&Frame::close(1000, ""));
         assert_eq!(self.close_frame_within(PATIENCE).close_code(), Some(1000));
         assert_eq!(self.ending_within(PATIENCE), Ending::Finished);
-    }
-
-    /// The stream below, for what only TCP can do.
-    pub(crate) fn stream(&self) -> &TcpStream {
-        &self.stream
     }
 
     fn fill(&mut self, end: Instant) -> std::io::Result<usize> {
