@@ -23,6 +23,8 @@
 //! ```
 //!
 //! So `not` binds tighter than `and`, and that tighter than `or`. Blanks may stand between all parts outside of a path.
+//! What is true or false (a comparison, `has`, `all`, `any`, `healthy`) is joined and negated, not compared; what is
+//! compared is a value. Only a path, `true` and `false` can be either.
 //!
 //! **Paths.** `.data.cpu` is a key, `."odd key"` one with other characters, `[0]` the first item of a list, `[-1]` the
 //! last, `[]` every item of a list or every value of an object. What is not there is null. A path with `[]` is many
@@ -53,8 +55,10 @@
 mod evaluate;
 mod glob;
 mod lexer;
+mod misplaced;
 mod mistake;
 mod parser;
+mod part;
 mod path;
 mod quoted;
 mod tree;

@@ -6,9 +6,11 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::lexer::{Lexeme, Token, lexemes};
+use super::misplaced;
 use super::mistake::Mistake;
+use super::part::{Meaning, Part, comparable, many};
 use super::path::{Path, Steps};
-use super::tree::{Condition, Each, Operand, Operator, Root};
+use super::tree::{Condition, Each, Operand, Root};
 use crate::limits;
 
 /// Reads any expression.
@@ -24,69 +26,6 @@ pub(super) fn parse(text: &str) -> Result<Root, Mistake> {
 /// Reads an expression that can be true or false.
 pub(super) fn parse_condition(text: &str) -> Result<Root, Mistake> {
     Parser::whole(text)?.condition().map(Root::Condition)
-}
-
-/// What a part of the text means, and the bytes it stands in.
-struct Part {
-    meaning: Meaning,
-    at: Range<usize>,
-}
-
-enum Meaning {
-    Condition(Condition),
-    Operand(Operand),
-    /// A duration, in milliseconds.
-    Duration(u64),
-    /// A path with `[]` outside of a list function.
-    Many(Path),
-}
-
-impl Part {
-    /// As something that is true or false.
-    fn condition(self) -> Result<Condition, Mistake> {
-        match self.meaning {
-            Meaning::Condition(condition) => Ok(condition),
-            Meaning::Operand(Operand::Path(path)) => Ok(Condition::Holds(path)),
-            Meaning::Operand(Operand::Literal(Value::Bool(value))) => Ok(Condition::Constant(value)),
-            Meaning::Many(path) => Err(many(self.at, &path)),
-            Meaning::Operand(_) | Meaning::Duration(_) => Err(Mistake::new(
-                self.at,
-                "this is a value, neither true nor false",
-                "compare it with something, for example `.data.cpu < 90`",
-            )),
-        }
-    }
-
-    /// As something that can be compared.
-    fn operand(self) -> Result<Operand, Mistake> {
-        match self.meaning {
-            Meaning::Operand(operand) => Ok(operand),
-            Meaning::Duration(milliseconds) => Ok(Operand::Literal(Value::from(milliseconds))),
-            Meaning::Many(path) => Err(many(self.at, &path)),
-            Meaning::Condition(Condition::Healthy) => Err(Mistake::new(
-                self.at,
-                "`healthy` alone is a condition, not a text",
-                "a text stands in quotes: write `\"healthy\"`",
-            )),
-            Meaning::Condition(_) => Err(Mistake::new(
-                self.at,
-                "this is true or false already and is not compared",
-                "leave the comparison out, or write `not` in front",
-            )),
-        }
-    }
-
-    /// Whether a duration may be compared with it.
-    fn counts_milliseconds(&self) -> bool {
-        let Meaning::Operand(Operand::Path(path)) = &self.meaning else { return false };
-        path.rest.last_key().is_some_and(|key| key.ends_with("_ms"))
-    }
-}
-
-fn many(at: Range<usize>, path: &Path) -> Mistake {
-    let advice =
-        format!("wrap the comparison, for example `all({path} == \"healthy\")` or `any(…)`, or count with `count(…)`");
-    Mistake::new(at, "a path with `[]` is many values", advice)
 }
 
 /// The list function whose condition is being read.
@@ -330,48 +269,9 @@ impl<'a> Parser<'a> {
         part
     }
 
-    /// The mistake of a part that cannot stand where it does.
+    /// The mistake of a lexeme that cannot stand where it does.
     fn unexpected(&self) -> Mistake {
-        let at = self.here();
-        let shown = &self.text[at.clone()];
-        // Behind a value comes an operator, behind everything else a value.
-        let complete = self.next.checked_sub(1).is_some_and(|previous| match &self.lexemes[previous].token {
-            Token::Literal(_) | Token::Duration(_) | Token::Path(_) | Token::Close => true,
-            Token::Word(word) => matches!(word.as_str(), "true" | "false" | "null" | "healthy"),
-            Token::Operator(_) | Token::Open | Token::End => false,
-        });
-        let value = "write a path such as `.data.cpu`, a number, or a text in quotes";
-        match self.peek() {
-            Token::End => Mistake::new(at, "something is missing at the end", value),
-            Token::Word(word) if ["and", "or", "not"].contains(&word.to_lowercase().as_str()) && complete => {
-                let advice = format!("write `{}`, or `and not`", word.to_lowercase());
-                Mistake::new(at, format!("`{word}` does not join two conditions"), advice)
-            }
-            Token::Word(word) if complete => {
-                let advice = "write `and`, `or` or a comparison between the two";
-                Mistake::new(at, format!("`{word}` does not belong here"), advice)
-            }
-            Token::Word(word) if ["and", "or", "not"].contains(&word.to_lowercase().as_str()) => {
-                Mistake::new(at, format!("there is nothing to compare before this `{word}`"), value)
-            }
-            Token::Word(word) => {
-                let behind = &self.lexemes[self.next + 1];
-                let adjacent = behind.at.start == at.end;
-                let advice = match &behind.token {
-                    Token::Path(_) if adjacent => {
-                        format!("a path starts with a dot: write `.{}`", &self.text[at.start..behind.at.end])
-                    }
-                    Token::Open if adjacent => "the functions are `len`, `has`, `all`, `any` and `count`".to_owned(),
-                    _ => format!("a text stands in quotes: `\"{word}\"`; a path starts with a dot: `.{word}`"),
-                };
-                Mistake::new(at, format!("`{word}` is not a word of this language"), advice)
-            }
-            Token::Close if complete => Mistake::new(at, "this bracket closes nothing", "leave it out"),
-            Token::Close | Token::Operator(_) => {
-                Mistake::new(at, format!("a value is missing before `{shown}`"), value)
-            }
-            _ => Mistake::new(at, "two values stand side by side", "write `and`, `or` or an operator between them"),
-        }
+        misplaced::mistake(self.text, &self.lexemes, self.next)
     }
 
     fn at_word(&self, word: &str) -> bool {
@@ -392,21 +292,4 @@ impl<'a> Parser<'a> {
         self.next = (self.next + 1).min(self.lexemes.len() - 1);
         lexeme
     }
-}
-
-/// Refuses a literal that the operator can never be asked about.
-fn comparable(operator: Operator, part: &Part) -> Result<(), Mistake> {
-    let Meaning::Operand(Operand::Literal(value)) = &part.meaning else { return Ok(()) };
-    let (fits, takes) = match operator {
-        Operator::Equal | Operator::Unequal => (true, ""),
-        Operator::Matches => {
-            (value.is_string(), "matches a text with a pattern: write `.data.address ~ \"127.0.0.*\"`")
-        }
-        _ => (value.is_number() || value.is_string(), "compares two numbers or two texts; write `==` or `!=`"),
-    };
-    if fits {
-        return Ok(());
-    }
-    let sign = operator.sign();
-    Err(Mistake::new(part.at.clone(), format!("`{sign}` cannot be asked about this"), format!("`{sign}` {takes}")))
 }

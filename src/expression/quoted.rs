@@ -103,6 +103,7 @@ mod tests {
             (r#""\u{+1}""#, 1..3),
             (r#""\u{d800}""#, 1..3),
             (r#""\u{1234567}""#, 1..3),
+            (r#""\u{0000041}""#, 1..3),
             (r#""\u{é}""#, 1..3),
         ] {
             assert_eq!(read(source, 0).map_err(|mistake| mistake.at), Err(at), "{source}");
