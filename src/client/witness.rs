@@ -44,9 +44,10 @@ impl Witness {
     /// Waits for the next message: how long after `since` it came. None: it did not, by the time `given_up` is over.
     pub async fn answer(&mut self, since: Instant, given_up: impl Future<Output = ()>) -> Option<Duration> {
         tokio::select! {
+            // The end first: a feed that never stops talking would never let it have its turn.
             biased;
-            message = self.message() => message.ok().map(|()| since.elapsed()),
             () = given_up => None,
+            message = self.message() => message.ok().map(|()| since.elapsed()),
         }
     }
 

@@ -130,6 +130,10 @@ async fn wait<T>(
     wanted: impl Fn(&Frame) -> Option<T>,
 ) -> Result<Option<T>, Failure> {
     loop {
+        // A peer that never stops talking never lets the timer below have its turn.
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Ok(None);
+        }
         let next = match deadline {
             Some(deadline) => timeout_at(deadline, socket.next()).await,
             None => Ok(socket.next().await),
