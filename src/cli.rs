@@ -10,12 +10,14 @@ mod serve;
 mod subject;
 mod watch;
 
+use std::ffi::OsString;
+
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use connection::{ConnectionArgs, Header, OutputArgs};
 pub use control::{ControlAction, ControlArgs};
 pub use help::{ENVIRONMENT, FILES, examples};
-pub use probe::ProbeArgs;
+pub use probe::{JudgeArgs, ProbeArgs, ProbeFormat, ReportFile};
 pub use serve::ServeArgs;
 pub use subject::Subject;
 pub use watch::{Jitter, PingMode, WatchArgs, WatchFormat};
@@ -96,6 +98,14 @@ pub fn parse() -> Result<Cli, Refusal> {
     Cli::try_parse()
 }
 
+/// Whether a command line that could not be read was meant for a monitoring system, which knows other exit codes.
+pub fn wants_plugin(arguments: impl Iterator<Item = OsString>) -> bool {
+    let words: Vec<OsString> = arguments.collect();
+    words.iter().any(|word| word == "probe")
+        && (words.iter().any(|word| word == "--format=nagios")
+            || words.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "nagios"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +134,17 @@ mod tests {
         ] {
             let text = refusal(&arguments);
             assert!(text.contains(words), "{arguments:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_monitoring_system_is_known_by_the_format_it_asked_for() {
+        let wants = |line: &str| wants_plugin(line.split(' ').map(OsString::from));
+        for line in ["veloflux probe --format nagios -w x", "veloflux probe -x --format=nagios"] {
+            assert!(wants(line), "{line}");
+        }
+        for line in ["veloflux probe -x", "veloflux watch --format nagios", "veloflux probe nagios --format json"] {
+            assert!(!wants(line), "{line}");
         }
     }
 

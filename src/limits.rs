@@ -20,6 +20,9 @@ pub const PEER_WORDS_BYTES_MAX: usize = 200;
 /// dead; a live one answers this many in a few milliseconds.
 pub const LOOKUPS_AT_ONCE_MAX: usize = 32;
 
+/// Bytes of a proxy's answer to `CONNECT` that are read. A status line and a few headers.
+pub const TUNNEL_HEAD_BYTES_MAX: usize = 8 * 1024;
+
 // ---- usage ----------------------------------------------------------------------------------------------------------
 
 /// Time between two bookings, and so the most usage that `kill -9` can lose. One transaction a second is no load.
@@ -204,8 +207,30 @@ pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of the first line of an HTTP answer that a probe reads.
 pub const STATUS_LINE_BYTES_MAX: usize = 1024;
 
-/// Targets that one probe tries at the same moment.
-pub const PROBES_AT_ONCE_MAX: usize = 5;
+/// Time for one run of a probe, beside what the messages it waits for take. Three pings that are lost fit.
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long after the answer to a command its effect is waited for. The answer comes after the messages are handed out, so
+/// this is the way of one message.
+pub const VERIFY_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Cadences after which a probe no longer waits for the next message of a feed: one may be late, a second is missing.
+pub const PROBE_CADENCES_MAX: u32 = 2;
+
+/// The part of a cadence by which a message may be late before a probe calls it that: half. A loaded machine is no fault.
+pub const PROBE_LATE_DIVISOR: u32 = 2;
+
+/// How long a server may take over each thing a conformance probe tries. It is answered at once or not at all.
+pub const CONFORMANCE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Bytes of the answer to a WebSocket handshake that are read: what a large cookie needs, and a short error body.
+pub const UPGRADE_HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// The newest measured values that a summary of a watch is made of. A watch runs for months.
 pub const SAMPLES_MAX: usize = 4096;
+
+/// Bytes of one expression on the command line. Longer than any a person would write, short enough to be read at once.
+pub const EXPRESSION_BYTES_MAX: usize = 4096;
+
+/// Brackets, functions and `not` inside each other in one expression. Each takes a few frames of the stack.
+pub const EXPRESSION_DEPTH_MAX: usize = 64;

@@ -12,6 +12,7 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("VELOFLUX_SERVER", "server that `watch`, `probe` and `control` speak to"),
     ("VELOFLUX_TOKEN_FILE", "file that holds the token"),
     ("VELOFLUX_TOKEN", "the token itself, for CI secrets"),
+    ("http_proxy, https_proxy, all_proxy, no_proxy", "the proxy on the way to a server; never used for this machine"),
     ("NO_COLOR", "when not empty, no colour"),
     ("CLICOLOR_FORCE", "when neither empty nor 0, colour also in a pipe"),
     ("TERM", "when `dumb`, no colour"),
@@ -47,10 +48,22 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
         "probe" => &[
             ("veloflux probe", "try the five feeds of the server on this machine"),
             ("veloflux probe metrics --json", "one feed, as JSON"),
+            ("veloflux probe status --wait 2m --expect healthy", "for deploys: wait until the fleet is healthy"),
+            (
+                "veloflux probe metrics --messages 3 --budget first_message=500ms,loss=0%,cert_days=14",
+                "hold it to limits",
+            ),
+            ("veloflux probe --format nagios -w rtt_p95=100ms -c rtt_p95=500ms", "as a monitoring plugin"),
+            (
+                "veloflux probe -q --report junit=probe.xml --report prometheus=probe.prom",
+                "reports for CI and node_exporter",
+            ),
+            ("veloflux probe metrics --conformance -v", "try how the server takes broken frames"),
             ("veloflux probe wss://edge-1.example.com/api/ws/health https://edge-1.example.com/livez", "try URLs"),
         ],
         "control" => &[
             ("veloflux control force-update", "measure and send every feed now"),
+            ("veloflux control force-update metrics --verify", "and look whether it is sent, and how fast"),
             ("veloflux control pause billing", "stop the regular messages of a feed"),
             ("veloflux control resume all", "let all feeds go on"),
             ("veloflux control check --token-file - < token", "take the token from standard input"),

@@ -58,6 +58,8 @@ pub struct Spread {
     pub p50: f64,
     /// 95 of 100 are not above it.
     pub p95: f64,
+    /// 99 of 100 are not above it.
+    pub p99: f64,
     /// The largest.
     pub max: f64,
     /// The mean.
@@ -77,7 +79,7 @@ impl Spread {
         let avg = sorted.iter().sum::<f64>() / count;
         let mdev = (sorted.iter().map(|value| (value - avg).powi(2)).sum::<f64>() / count).sqrt();
         let round = |value: f64| (value * 1_000.0).round() / 1_000.0;
-        Some(Spread { min, p50: rank(0.50), p95: rank(0.95), max, avg: round(avg), mdev: round(mdev) })
+        Some(Spread { min, p50: rank(0.50), p95: rank(0.95), p99: rank(0.99), max, avg: round(avg), mdev: round(mdev) })
     }
 }
 
