@@ -3,6 +3,7 @@
 //! Results go to standard output, talk to standard error. Whatever a peer sent is made harmless first ([`clean()`]).
 
 pub mod clean;
+pub mod clock;
 pub mod color;
 pub mod feed;
 pub mod progress;
