@@ -35,9 +35,10 @@ use crate::client::recording::{Recorder, Recording};
 use crate::client::session::{Habits, Ping, Session};
 use crate::client::stale::WhenStale;
 use crate::exit::Exit;
+use crate::expression::Expression;
 use crate::limits;
 use crate::output::record::{Happening, Record};
-use crate::output::{Talk, Unwritable};
+use crate::output::{Talk, Unwritable, clean};
 use crate::shutdown::Shutdown;
 use alarm::Alarm;
 use display::Display;
@@ -233,6 +234,10 @@ impl Watch {
             What::End(ending) => {
                 let exit = exit_of(ending, self.waiting);
                 self.course.worst = Some(self.course.worst.map_or(exit, |worst| worse(worst, exit)));
+                // Without one of its feeds a server is never known again, and a gate would wait for ever.
+                if self.gate.is_asked() && matches!(ending, Ending::Done | Ending::GaveUp { .. }) {
+                    self.shutdown.begin();
+                }
             }
             What::Stale(_) if self.fail_when_stale && !concluded => {
                 self.course.stale = true;
@@ -252,7 +257,7 @@ impl Watch {
         }
         self.display.show(event, document)?;
         for doubt in self.gate.doubts() {
-            self.talk.say(&self.talk.paint.warning(&crate::output::clean(&doubt)));
+            self.talk.say(&self.talk.paint.warning(&clean(&doubt)));
         }
         match verdict {
             Some(verdict) => self.conclude(verdict, Some(stream), now),
@@ -262,9 +267,7 @@ impl Watch {
 
     /// The gate has spoken: tells it, and stops.
     fn conclude(&mut self, verdict: Verdict, stream: Option<usize>, now: Moment) -> Result<(), Unwritable> {
-        let words = |expression: Option<&crate::expression::Expression>| {
-            expression.map(ToString::to_string).unwrap_or_default()
-        };
+        let words = |expression: Option<&Expression>| expression.map(ToString::to_string).unwrap_or_default();
         let (kind, stream, what) = match verdict {
             // That it holds is said of all servers.
             Verdict::Until(held) => {
