@@ -16,11 +16,14 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use connection::{ConnectionArgs, Header, OutputArgs};
 pub use control::{ControlAction, ControlArgs};
-pub use help::{ENVIRONMENT, FILES, examples};
+pub use help::{ENVIRONMENT, EXPRESSIONS, FILES, examples};
 pub use probe::{JudgeArgs, ProbeArgs, ProbeFormat, ReportFile};
 pub use serve::ServeArgs;
 pub use subject::Subject;
-pub use watch::{Jitter, PingMode, WatchArgs, WatchFormat};
+pub use watch::{
+    AlertArgs, AlertOn, GateArgs, Jitter, OnStale, PingMode, Rate, RecordingArgs, Speed, StaleArgs, WatchArgs,
+    WatchFormat,
+};
 
 /// Stream a live, truthful view of a service fleet over WebSocket
 ///
@@ -47,7 +50,7 @@ pub enum Command {
     ///
     /// Connects again by itself when a connection is lost, and says so on standard error.
     #[command(after_long_help = help::page("watch"))]
-    Watch(WatchArgs),
+    Watch(Box<WatchArgs>),
     /// Try feeds and URLs once, and time every phase
     ///
     /// Times name lookup, TCP, TLS, upgrade, first message, pings and close of each target. Every wait has a deadline.
@@ -145,6 +148,13 @@ mod tests {
         }
         for line in ["veloflux probe -x", "veloflux watch --format nagios", "veloflux probe nagios --format json"] {
             assert!(!wants(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_expressions_of_the_man_page_are_conditions() {
+        for (text, _) in EXPRESSIONS {
+            assert!(crate::expression::Expression::parse_condition(text).is_ok(), "{text}");
         }
     }
 

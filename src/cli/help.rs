@@ -30,6 +30,32 @@ pub const FILES: &[(&str, &str)] = &[
     ),
 ];
 
+/// The language of conditions and selections, by example: what to write, and what it means.
+pub const EXPRESSIONS: &[(&str, &str)] = &[
+    (
+        "healthy",
+        "there is a backend and all are healthy, the status is healthy, the health report is: of those that are watched",
+    ),
+    (
+        ".data.cpu < 50",
+        "a path into the message, compared with == != < <= > >=; what is not there is null, which has no order",
+    ),
+    (
+        ".state.metrics.cpu < 50",
+        "a path into what the feeds of the server have said on the connections of now, by their names",
+    ),
+    (".state.backends[0].status == 'healthy'", "one item of a list; [-1] is the last"),
+    ("all(.state.backends[].status == 'healthy')", "every item of a list; false where there is none"),
+    ("any(.state.backends[].latency_ms > 200ms)", "one item at least; a duration is a number of milliseconds"),
+    ("count(.state.backends[].status == 'unhealthy') <= 1", "how many items"),
+    ("len(.state.status.reasons) == 0", "how many items, keys or characters"),
+    (
+        "has(.data.cpu) and .data.cpu > 90",
+        "and, or, not, with brackets; from left to right, to where the answer is clear",
+    ),
+    (".state.status.version ~ '1.*'", "a text and a pattern: * is any characters, ? is one"),
+];
+
 /// The examples of a command, by its name: the command line and what it is for.
 pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
     match command {
@@ -44,6 +70,16 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
             ("veloflux watch metrics --json -n 3", "three messages as JSON, then leave"),
             ("veloflux watch backends -s https://edge-1.example.com -s https://edge-2.example.com", "follow two nodes"),
             ("veloflux watch status --no-reconnect --timeout 1m -n 1", "for scripts: one message, or a failure"),
+            (
+                "veloflux watch backends --until healthy --stable-for 30s --timeout 5m",
+                "wait until a deployment is done",
+            ),
+            ("veloflux watch metrics --fail-if '.state.metrics.cpu > 95' -d 10m", "fail as soon as it is too much"),
+            ("veloflux watch metrics -n 1 -q --select .data.cpu", "one figure, for a script"),
+            ("veloflux watch backends health --changes", "only what changes, old -> new"),
+            ("veloflux watch --exec 'mail -s veloflux ops' --on lost,stale", "tell somebody when a connection is lost"),
+            ("veloflux watch --record monday.ndjson", "keep what happens"),
+            ("veloflux watch --replay monday.ndjson --speed 10", "see it again, ten times as fast"),
         ],
         "probe" => &[
             ("veloflux probe", "try the five feeds of the server on this machine"),

@@ -151,6 +151,7 @@ impl Shard {
                     for order in batch.drain(..) {
                         self.obey(order).await;
                     }
+                    self.report();
                     // Orders may come as fast as they are obeyed, and the runtime does not take the turn by itself.
                     tokio::task::yield_now().await;
                 }
