@@ -201,3 +201,17 @@ pub const PROBES_AT_ONCE_MAX: usize = 5;
 
 /// The newest measured values that a summary of a watch is made of. A watch runs for months.
 pub const SAMPLES_MAX: usize = 4096;
+
+// ---- board ----------------------------------------------------------------------------------------------------------
+
+/// Samples behind a sparkline: the columns of the widest screen, about a quarter of an hour of `metrics`.
+pub const HISTORY_SAMPLES_MAX: usize = 512;
+
+/// Shortest time between two frames. Nobody reads faster, and a slow line to the terminal is not flooded.
+pub const FRAME_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long an outcome stands in the last line of the board.
+pub const NOTICE_TIME: Duration = Duration::from_secs(6);
+
+/// Characters of a filter on the board.
+pub const FILTER_CHARS_MAX: usize = 64;

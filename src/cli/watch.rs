@@ -36,6 +36,10 @@ pub struct WatchArgs {
     #[arg(long, conflicts_with = "format", help_heading = "Output")]
     pub json: bool,
 
+    /// All feeds of one server on a full screen; `?` shows the keys
+    #[arg(long, conflicts_with_all = ["count", "timeout", "format", "json"], help_heading = "Output")]
+    pub dashboard: bool,
+
     /// Flags of the reconnecting.
     #[command(flatten)]
     pub reconnect: ReconnectArgs,

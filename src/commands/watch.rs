@@ -1,5 +1,6 @@
 //! `veloflux watch`: follows feeds, writes what comes, and ends with what it came to.
 
+mod board;
 mod display;
 mod tally;
 
@@ -27,6 +28,9 @@ use tally::Tally;
 
 /// Runs the command.
 pub(super) async fn run(args: WatchArgs) -> Exit {
+    if args.dashboard {
+        return board::run(args).await;
+    }
     let talk = setup::talk(&args.output);
     let endpoints = Setup::new(&args.connection)
         .and_then(|setup| Ok((setup.endpoints(&args.subjects, talk)?, setup)))
