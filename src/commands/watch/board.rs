@@ -85,7 +85,10 @@ impl Live {
     fn prepare(args: WatchArgs, talk: Talk) -> Result<Live, Failure> {
         Screen::possible().map_err(|error| Failure::new(Exit::Usage, error))?;
         if args.subjects.iter().any(|subject| *subject != Subject::All) {
-            return Err(Failure::new(Exit::Usage, "the dashboard shows all feeds of one server; leave FEED and URL out"));
+            return Err(Failure::new(
+                Exit::Usage,
+                "the dashboard shows all feeds of one server; leave FEED and URL out",
+            ));
         }
         let setup = Setup::new(&args.connection)?;
         let [server] = &setup.servers[..] else {

@@ -44,14 +44,14 @@ pub enum Order {
     Freeze,
 }
 
-/// The keys for the help and the man page: what to press, and what it does.
+/// The keys for the help: what to press, and what it does.
 pub const KEYS: &[(&str, &str)] = &[
-    ("q, Esc", "quit; Ctrl-C quits as an interrupted command"),
-    ("p", "let the screen stand still, and go on"),
-    ("u", "have the server measure and send now (needs its token)"),
+    ("q Esc", "quit; Ctrl-C quits as an interrupted command"),
+    ("p", "freeze the screen, and let it go on"),
+    ("u", "have the server measure and send now"),
     ("r", "try again where a connection was given up"),
-    ("/", "show only backends whose pool, address, status or detail holds a text"),
-    ("arrows, PgUp, PgDn, Home, End", "scroll the backends"),
+    ("/", "show only backends with this text"),
+    ("↑ ↓ PgUp PgDn", "scroll the backends; Home and End, too"),
     ("?", "show or hide this help"),
 ];
 

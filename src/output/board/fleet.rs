@@ -184,7 +184,8 @@ mod tests {
         let behind = fleet(&[]);
         assert_eq!(behind.age(time, moment()), Duration::ZERO);
         // Its clock is an hour ahead of ours.
-        let metrics = r#"{"type":"metrics","data":{"cpu":1,"memory":1,"requests":1,"timestamp":"2026-01-01T01:00:10Z"}}"#;
+        let metrics =
+            r#"{"type":"metrics","data":{"cpu":1,"memory":1,"requests":1,"timestamp":"2026-01-01T01:00:10Z"}}"#;
         assert_eq!(fleet(&[metrics]).age(time, moment()), Duration::from_secs(10));
     }
 }

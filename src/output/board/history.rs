@@ -66,7 +66,8 @@ mod tests {
 
     fn metrics(seconds: i64, cpu: f64) -> Metrics {
         let timestamp = jiff::Timestamp::from_second(1_700_000_000 + seconds).expect("a date of our time").into();
-        let json = serde_json::json!({ "cpu": cpu, "memory": 1.0, "requests": 4, "timestamp": timestamp_text(timestamp) });
+        let json =
+            serde_json::json!({ "cpu": cpu, "memory": 1.0, "requests": 4, "timestamp": timestamp_text(timestamp) });
         serde_json::from_value(json).expect("the published keys")
     }
 

@@ -11,6 +11,8 @@ pub mod keyboard;
 pub mod link;
 pub mod notice;
 pub mod screen;
+#[cfg(test)]
+mod tests;
 pub mod theme;
 mod view;
 

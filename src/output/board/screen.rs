@@ -27,10 +27,14 @@ pub struct Screen {
 #[derive(Debug, thiserror::Error)]
 pub enum NoScreen {
     /// Standard output goes elsewhere.
-    #[error("the dashboard needs a terminal, and standard output is none; without `--dashboard` the same feeds are written as lines")]
+    #[error(
+        "the dashboard needs a terminal, and standard output is none; without `--dashboard` the same feeds are written as lines"
+    )]
     NoTerminal,
     /// It cannot move its cursor.
-    #[error("the dashboard needs a terminal that can move its cursor, and `TERM` is `dumb`; without `--dashboard` the same feeds are written as lines")]
+    #[error(
+        "the dashboard needs a terminal that can move its cursor, and `TERM` is `dumb`; without `--dashboard` the same feeds are written as lines"
+    )]
     Dumb,
     /// It does not do what it is told.
     #[error("the terminal cannot be taken for the dashboard: {0}")]

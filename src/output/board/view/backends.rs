@@ -8,7 +8,7 @@ use super::View;
 use super::text::{ago, clip, latency, pad, pad_left, piece, rule, write};
 use crate::output::board::controls::Extent;
 use crate::output::board::theme::sign;
-use crate::output::feed::{grouped, plural};
+use crate::output::feed::grouped;
 use crate::protocol::message::Backend;
 use crate::protocol::{Admin, Feed, Health};
 
@@ -16,6 +16,9 @@ use crate::protocol::{Admin, Feed, Health};
 const STATUS: usize = 13;
 const LATENCY: usize = 9;
 const AGE: usize = 12;
+
+/// What the rule around a title takes.
+const RULE: usize = 5;
 
 /// One line of the list.
 enum Row<'a> {
@@ -41,7 +44,7 @@ pub(super) fn draw(view: View<'_>, buffer: &mut Buffer, area: Rect) -> Extent {
     if rows.len() > extent.shown {
         right.push(format!("lines {}-{} of {}", first + 1, first + shown.len(), grouped(rows.len() as u64)));
     }
-    write(buffer, head, &[rule(theme, title(view, list), &right.join(", "), area.width.into())]);
+    write(buffer, head, &[rule(theme, title(view, list, area.width), &right, area.width.into())]);
 
     let lines: Vec<Line<'_>> = match (list, rows.is_empty()) {
         (None, _) => vec![piece("   waiting for the first list", theme.faint())],
@@ -63,14 +66,17 @@ pub(super) fn draw(view: View<'_>, buffer: &mut Buffer, area: Rect) -> Extent {
 }
 
 /// How many there are, and how many of them are in which state.
-fn title(view: View<'_>, list: Option<&[Backend]>) -> Line<'static> {
-    let mut line = view.title(Feed::Backends, "backends");
+fn title(view: View<'_>, list: Option<&[Backend]>, width: u16) -> Line<'static> {
+    let mut line = view.title(Feed::Backends, "backends", width);
     let grey = view.is_grey(Feed::Backends);
     for health in Health::ALL {
         let count = list.unwrap_or_default().iter().filter(|backend| backend.status == health).count();
         if count > 0 {
             let style = if grey { view.theme.faint() } else { view.theme.health(health) };
-            line.push_span(Span::styled(format!("  {} {}", grouped(count as u64), health.word()), style));
+            let count = Span::styled(format!("  {} {}", grouped(count as u64), health.word()), style);
+            if line.width() + count.width() + RULE <= usize::from(width) {
+                line.push_span(count);
+            }
         }
     }
     line
@@ -114,7 +120,7 @@ fn pool(view: View<'_>, name: &str, passing: usize, total: usize) -> Line<'stati
     };
     let name = if name.is_empty() { "no pool".to_owned() } else { clip(name, 40) };
     let mut line = piece(format!("   {name}"), theme.name());
-    line.push_span(Span::styled(format!("  {passing} of {} pass", plural(total as u64, "backend")), style));
+    line.push_span(Span::styled(format!("  {passing} of {total} pass"), style));
     line
 }
 

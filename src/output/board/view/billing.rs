@@ -14,9 +14,9 @@ pub(super) fn draw(view: View<'_>, buffer: &mut Buffer, area: Rect) {
     let theme = view.theme;
     let width = usize::from(area.width.saturating_sub(3));
     let [head, body] = super::head(area);
-    write(buffer, head, &[rule(theme, view.title(Feed::Billing, "billing"), "", area.width.into())]);
+    write(buffer, head, &[rule(theme, view.title(Feed::Billing, "billing", area.width), &[], area.width.into())]);
     let Some(billing) = &view.fleet.billing else {
-        write(buffer, body, &[piece("   waiting for the first bill", theme.faint())]);
+        write(buffer, body, &[piece("   waiting for the bill", theme.faint())]);
         return;
     };
     let currency = clip(billing.currency.as_deref().unwrap_or_default(), 8);
@@ -32,7 +32,7 @@ pub(super) fn draw(view: View<'_>, buffer: &mut Buffer, area: Rect) {
         lines.push(piece(format!("   ends in {}", uptime(left)), theme.faint()));
     }
     if billing.partial {
-        lines.push(piece("   partial: not all was metered", theme.warning()));
+        lines.push(piece("   partial: not all metered", theme.warning()));
     } else {
         let age = view.fleet.age(billing.last_updated, view.now);
         lines.push(piece(format!("   read {}", ago(age)), theme.faint()));

@@ -6,27 +6,30 @@ use ratatui::text::{Line, Span};
 
 use super::View;
 use super::text::{clip, latency, pad, pad_left, piece, rule, write};
+use crate::output::board::theme::sign;
 use crate::protocol::message::HealthReport;
 use crate::protocol::{Feed, Health};
-
-use crate::output::board::theme::sign;
 
 /// Most columns of a name.
 const NAME: usize = 24;
 
+/// Lines it takes to show all of them, the title included.
+pub(super) fn height(view: View<'_>) -> u16 {
+    view.fleet.health.as_ref().map_or(2, |report| report.checks.len().clamp(1, 999) as u16 + 1)
+}
+
 pub(super) fn draw(view: View<'_>, buffer: &mut Buffer, area: Rect) {
     let theme = view.theme;
     let [head, body] = super::head(area);
-    let mut title = view.title(Feed::Health, "checks");
+    let mut title = view.title(Feed::Health, "checks", area.width);
     let Some(report) = &view.fleet.health else {
-        write(buffer, head, &[rule(theme, title, "", area.width.into())]);
+        write(buffer, head, &[rule(theme, title, &[], area.width.into())]);
         write(buffer, body, &[piece("   waiting for the first report", theme.faint())]);
         return;
     };
-    let (words, style) =
-        if report.healthy { ("  healthy", theme.good()) } else { ("  not healthy", theme.bad()) };
+    let (words, style) = if report.healthy { ("  healthy", theme.good()) } else { ("  not healthy", theme.bad()) };
     title.push_span(Span::styled(words, if view.is_grey(Feed::Health) { theme.faint() } else { style }));
-    write(buffer, head, &[rule(theme, title, "", area.width.into())]);
+    write(buffer, head, &[rule(theme, title, &[], area.width.into())]);
 
     let mut checks: Vec<(&str, Health)> = report.checks.iter().map(|(name, health)| (name.as_str(), *health)).collect();
     let rows = usize::from(body.height);

@@ -1,8 +1,7 @@
 //! The last line: the keys, or what is being typed, or what an order came to. And the help, over everything else.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::layout::{Constraint, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
@@ -50,26 +49,16 @@ pub(super) fn line(view: View<'_>, width: usize) -> Line<'static> {
 /// A box in the middle with every key.
 pub(super) fn help(view: View<'_>, buffer: &mut Buffer, area: Rect) {
     let theme = view.theme;
-    let column = KEYS.iter().map(|(keys, _)| keys.len()).max().unwrap_or(0);
+    let column = KEYS.iter().map(|(keys, _)| keys.chars().count()).max().unwrap_or(0);
     let mut lines = vec![Line::default()];
-    for (keys, what) in KEYS {
-        let mut line = piece(format!(" {keys:>column$}"), theme.strong());
-        line.push_span(Span::raw(format!("  {what} ")));
-        // On a narrow screen the words go on below.
-        let room = usize::from(area.width.saturating_sub(4));
-        if line.width() <= room {
-            lines.push(line);
-        } else {
-            lines.push(piece(format!(" {keys:>column$}"), theme.strong()));
-            lines.push(piece(format!(" {:>column$}  {}", "", clip(what, room.saturating_sub(column + 4))), Style::new()));
-        }
-    }
+    lines.extend(KEYS.iter().map(|(keys, what)| {
+        let mut line = piece(format!("  {keys:>column$}"), theme.strong());
+        line.push_span(Span::raw(format!("  {what}  ")));
+        line
+    }));
     lines.push(Line::default());
     let width = lines.iter().map(Line::width).max().unwrap_or(0) as u16 + 2;
-    let area = area.centered(
-        ratatui::layout::Constraint::Length(width.min(area.width)),
-        ratatui::layout::Constraint::Length((lines.len() as u16 + 2).min(area.height)),
-    );
+    let area = area.centered(Constraint::Length(width), Constraint::Length(lines.len() as u16 + 2));
     Clear.render(area, buffer);
     let frame = Block::bordered().border_type(BorderType::Rounded).border_style(theme.name()).title(" keys ");
     let inside = frame.inner(area);

@@ -20,7 +20,7 @@ pub(super) fn draw(view: View<'_>, buffer: &mut Buffer, area: Rect) {
         let (sign, style, words) = told(view, feed, cell.width >= ROOMY);
         let mut name = piece(format!(" {sign} "), style);
         name.push_span(Span::styled(feed.name(), view.theme.strong()));
-        let words = format!("   {}", clip(&words, usize::from(cell.width.saturating_sub(4))));
+        let words = format!(" {}", clip(&words, usize::from(cell.width.saturating_sub(1))));
         write(buffer, cell, &[name, piece(words, style_of_words(view, style, sign))]);
     }
 }
@@ -31,9 +31,7 @@ fn told(view: View<'_>, feed: Feed, roomy: bool) -> (&'static str, Style, String
     match link.state() {
         State::Connecting => ("◌", theme.faint(), format!("connecting {age}")),
         State::Connected => match link.news(feed, now) {
-            News::Stale(silence) if roomy => {
-                ("▲", theme.warning(), format!("stale, nothing for {}", uptime(silence)))
-            }
+            News::Stale(silence) if roomy => ("▲", theme.warning(), format!("stale, nothing for {}", uptime(silence))),
             News::Stale(silence) => ("▲", theme.warning(), format!("stale {}", uptime(silence))),
             News::Fresh(heard) if roomy => ("●", theme.good(), format!("connected {age}, heard {}", ago(heard))),
             News::Fresh(heard) => ("●", theme.good(), format!("live, {}", ago(heard))),
@@ -44,14 +42,11 @@ fn told(view: View<'_>, feed: Feed, roomy: bool) -> (&'static str, Style, String
             // Rounded up: the try comes when it says nought.
             let wait = due.saturating_duration_since(now).as_millis().div_ceil(1_000);
             let when = if wait == 0 { "now".to_owned() } else { format!("in {wait}s") };
-            let words = if roomy {
-                format!("reconnecting ({attempt}{of}) {when}, gone {age}")
-            } else {
-                format!("retry {attempt}{of} {when}")
-            };
+            let verb = if roomy { "reconnecting" } else { "try" };
+            let words = format!("{verb} {attempt}{of} {when}");
             ("↻", theme.warning(), words)
         }
-        State::Lost if roomy => ("✗", theme.bad(), format!("lost {age} ago; r tries again")),
+        State::Lost if roomy => ("✗", theme.bad(), format!("lost {age} ago, r tries again")),
         State::Lost => ("✗", theme.bad(), format!("lost {age} ago")),
     }
 }

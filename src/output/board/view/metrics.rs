@@ -22,7 +22,7 @@ pub(super) fn rows(view: View<'_>, height: u16) -> u16 {
     let backends = view.fleet.backends.as_ref().map_or(0, Vec::len).min(usize::from(height)) as u16;
     // Header, links, two notes, two rules, footer, and a line for each pool.
     let spare = height.saturating_sub(8 + backends + backends.div_ceil(4).max(1));
-    (spare / 3).clamp(1, if height < 30 { 2 } else { 3 })
+    (spare / 3).clamp(1, (height / 10).max(1))
 }
 
 /// One of the three figures.
@@ -39,9 +39,9 @@ struct Gauge {
 pub(super) fn draw(view: View<'_>, buffer: &mut Buffer, area: Rect) {
     let theme = view.theme;
     let [head, body] = super::head(area);
-    let title = view.title(Feed::Metrics, "metrics");
+    let title = view.title(Feed::Metrics, "metrics", area.width);
     let Some(metrics) = &view.fleet.metrics else {
-        write(buffer, head, &[rule(theme, title, "", area.width.into())]);
+        write(buffer, head, &[rule(theme, title, &[], area.width.into())]);
         write(buffer, body, &[piece("   waiting for the first measurement", theme.faint())]);
         return;
     };
@@ -80,7 +80,7 @@ pub(super) fn draw(view: View<'_>, buffer: &mut Buffer, area: Rect) {
     facts.extend(metrics.requests_total.map(|total| format!("{} in all", grouped(total))));
     facts.extend(metrics.connections.map(|connections| plural(connections, "connection")));
     facts.push(format!("the last {}", uptime(Feed::Metrics.cadence() * u32::from(width))));
-    write(buffer, head, &[rule(theme, title, &facts.join(", "), area.width.into())]);
+    write(buffer, head, &[rule(theme, title, &facts, area.width.into())]);
 
     let samples: Vec<Option<Sample>> = view.fleet.history.newest().take(width.into()).collect();
     let rows = body.height / 3;

@@ -29,10 +29,13 @@ use crate::protocol::time::uptime;
 use text::{piece, write};
 
 /// The smallest screen that makes sense.
-const SMALLEST: (u16, u16) = (60, 16);
+const SMALLEST: (u16, u16) = (70, 20);
 
 /// From this many columns on, checks and billing stand beside the backends.
 const WIDE: u16 = 120;
+
+/// Below this many columns a panel says things in one word.
+const NARROW: u16 = 40;
 
 /// Everything a screen is made of.
 #[derive(Clone, Copy)]
@@ -81,7 +84,12 @@ pub(super) fn draw(view: View<'_>, buffer: &mut Buffer) -> Extent {
         let [left, _, right] =
             Layout::horizontal([Constraint::Min(70), Constraint::Length(2), Constraint::Length(middle.width / 3)])
                 .areas(middle);
-        let [checked, billed] = Layout::vertical([Constraint::Min(2), Constraint::Length(6)]).areas(right);
+        let [checked, _, billed] = Layout::vertical([
+            Constraint::Length(checks::height(view).min(right.height.saturating_sub(6))),
+            Constraint::Length(1),
+            Constraint::Length(5),
+        ])
+        .areas(right);
         checks::draw(view, buffer, checked);
         billing::draw(view, buffer, billed);
         backends::draw(view, buffer, left)
@@ -106,10 +114,12 @@ fn head(area: Rect) -> [Rect; 2] {
 
 impl View<'_> {
     /// The title of a feed's panel, with what makes its news worth less.
-    fn title(&self, feed: Feed, title: &'static str) -> Line<'static> {
+    fn title(&self, feed: Feed, title: &'static str, width: u16) -> Line<'static> {
         let mut line = piece(title, self.theme.strong());
         let words = match self.fleet.link(feed).news(feed, self.now.instant) {
             News::None | News::Fresh(_) => return line,
+            News::Stale(age) if width < NARROW => format!("  stale, {}", uptime(age)),
+            News::Old(age) if width < NARROW => format!("  old, {}", uptime(age)),
             News::Stale(age) => format!("  stale: nothing heard for {}", uptime(age)),
             News::Old(age) => format!("  old: last heard {}", text::ago(age)),
         };

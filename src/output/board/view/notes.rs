@@ -1,10 +1,13 @@
 //! The notes: why links are gone, and why the fleet is not healthy, in words a person can act on.
 
+use std::time::Duration;
+
 use ratatui::text::{Line, Span};
 
 use super::View;
 use super::text::{clip, piece};
 use crate::output::board::link::State;
+use crate::protocol::time::uptime;
 use crate::protocol::{Feed, Health};
 
 /// At most `most` lines; the last one counts those that did not fit.
@@ -16,10 +19,10 @@ pub(super) fn lines(view: View<'_>, width: usize, most: usize) -> Vec<Line<'stat
         line.push_span(Span::raw(clip(text, width.saturating_sub(4))));
         lines.push(line);
     };
-    for (trouble, feeds, lost) in troubles(view) {
+    for Trouble { why, feeds, lost, age } in troubles(view) {
         let who = if feeds.len() == Feed::ALL.len() { "all feeds".to_owned() } else { feeds.join(", ") };
         let (sign, style) = if lost { ("✗", theme.bad()) } else { ("↻", theme.warning()) };
-        note(sign, style, &format!("{who}: {trouble}"));
+        note(sign, style, &format!("{who}, for {}: {why}", uptime(age)));
     }
     if let Some(status) = &view.fleet.status
         && !view.is_grey(Feed::Status)
@@ -40,16 +43,28 @@ pub(super) fn lines(view: View<'_>, width: usize, most: usize) -> Vec<Line<'stat
     lines
 }
 
+/// Why some feeds have no connection.
+struct Trouble<'a> {
+    why: &'a str,
+    feeds: Vec<&'static str>,
+    lost: bool,
+    /// Of the feed that has had it for longest.
+    age: Duration,
+}
+
 /// Each trouble once, with the feeds that have it.
-fn troubles(view: View<'_>) -> Vec<(String, Vec<&'static str>, bool)> {
-    let mut all: Vec<(String, Vec<&'static str>, bool)> = Vec::new();
+fn troubles(view: View<'_>) -> Vec<Trouble<'_>> {
+    let mut all: Vec<Trouble<'_>> = Vec::new();
     for feed in Feed::ALL {
         let link = view.fleet.link(feed);
-        let Some(trouble) = link.trouble() else { continue };
-        let lost = link.state() == State::Lost;
-        match all.iter_mut().find(|known| known.0 == trouble && known.2 == lost) {
-            Some(known) => known.1.push(feed.name()),
-            None => all.push((trouble.to_owned(), vec![feed.name()], lost)),
+        let Some(why) = link.trouble() else { continue };
+        let (lost, age) = (link.state() == State::Lost, link.age(view.now.instant));
+        match all.iter_mut().find(|known| known.why == why && known.lost == lost) {
+            Some(known) => {
+                known.feeds.push(feed.name());
+                known.age = known.age.max(age);
+            }
+            None => all.push(Trouble { why, feeds: vec![feed.name()], lost, age }),
         }
     }
     all

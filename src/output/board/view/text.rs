@@ -63,20 +63,18 @@ pub(super) fn latency(milliseconds: f64) -> String {
     }
 }
 
-/// A rule that begins a panel: `── title ── right ─`. What does not fit is left out, the right side first.
-pub(super) fn rule(theme: Theme, title: Line<'static>, right: &str, width: usize) -> Line<'static> {
+/// A rule that begins a panel: `── title ── fact, fact ─`. Facts that do not fit are left out, the first ones first.
+pub(super) fn rule(theme: Theme, title: Line<'static>, facts: &[String], width: usize) -> Line<'static> {
     let mut line = Line::from(Span::styled("── ", theme.faint()));
     line.extend(title);
     line.push_span(" ");
-    let right = if right.is_empty() { String::new() } else { format!(" {} ─", clip(right, width)) };
-    let right_width = Span::raw(right.as_str()).width();
     let room = width.saturating_sub(line.width());
-    if right_width < room {
-        line.push_span(Span::styled("─".repeat(room - right_width), theme.faint()));
-        line.push_span(Span::styled(right, theme.faint()));
-    } else {
-        line.push_span(Span::styled("─".repeat(room), theme.faint()));
-    }
+    let written = |first: usize| format!(" {} ─", facts[first..].join(", "));
+    let fits = |text: &String| Span::raw(text.as_str()).width() < room;
+    let right = (0..facts.len()).map(written).find(fits).unwrap_or_default();
+    let taken = Span::raw(right.as_str()).width();
+    line.push_span(Span::styled("─".repeat(room - taken), theme.faint()));
+    line.push_span(Span::styled(right, theme.faint()));
     line
 }
 
