@@ -93,7 +93,7 @@ pub const INBOUND_MESSAGES_BURST: u32 = 500;
 /// Messages and control frames a peer may send, lasting. A client sends a ping every 30 s; past this it gets close code 4429.
 pub const INBOUND_MESSAGES_PER_SECOND: u32 = 100;
 
-/// Bytes a peer may send in a burst before [`INBOUND_BYTES_PER_SECOND`] holds: four of the largest messages.
+/// Bytes a peer may send in a burst before [`INBOUND_BYTES_PER_SECOND`] holds: 64 of the largest messages.
 pub const INBOUND_BYTES_BURST: u32 = 4 * 1024 * 1024;
 
 /// Bytes a peer may send, lasting. Past this we read slower, and so the peer can only write slower.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::{Cause, Change, Producer, World};
+use super::{Cause, Change, Producer, World, changed};
 use crate::checks::CheckState;
 use crate::config::Pool;
 use crate::limits::UPDATES_PER_TICK_MAX;
@@ -75,11 +75,7 @@ impl Backends {
 
 impl Producer for Backends {
     fn wake(&mut self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            if self.flips.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        })
+        Box::pin(changed(&mut self.flips))
     }
 
     fn produce(&mut self, cause: Cause) -> BoxFuture<'_, Option<Change>> {

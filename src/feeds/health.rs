@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::backends::milliseconds;
 use super::vitals::Sign;
-use super::{Cause, Change, Producer, World};
+use super::{Cause, Change, Producer, World, changed};
 use crate::checks::CheckState;
 use crate::config::Dependency;
 use crate::protocol::message::{CheckDetail, HealthReport};
@@ -34,18 +34,16 @@ impl Report {
 
 impl Producer for Report {
     fn wake(&mut self) -> BoxFuture<'_, ()> {
-        Box::pin(async {
-            if self.flips.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        })
+        Box::pin(changed(&mut self.flips))
     }
 
     fn produce(&mut self, cause: Cause) -> BoxFuture<'_, Option<Change>> {
         Box::pin(async move {
             let dependencies = &self.world.settings.dependencies;
-            if cause == Cause::Order {
+            if cause != Cause::Change {
                 self.world.vitals.measure();
+            }
+            if cause == Cause::Order {
                 self.world.dependencies.check_now().await;
             }
             self.flips.borrow_and_update();

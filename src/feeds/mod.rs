@@ -75,6 +75,13 @@ pub trait Producer: Send {
     fn produce(&mut self, cause: Cause) -> BoxFuture<'_, Option<Change>>;
 }
 
+/// Resolves at the next change of something watched; never, once nobody can change it any more. Safe to drop.
+async fn changed<T>(receiver: &mut watch::Receiver<T>) {
+    if receiver.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Builds a producer over what the server knows.
 type Build = fn(&Arc<World>) -> Box<dyn Producer>;
 

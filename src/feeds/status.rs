@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::backends::list;
 use super::vitals::Sign;
-use super::{Cause, Change, Pauses, Producer, World};
+use super::{Cause, Change, Pauses, Producer, World, changed};
 use crate::checks::CheckState;
 use crate::config::{Dependency, Pool};
 use crate::limits::REASONS_MAX;
@@ -83,12 +83,6 @@ impl Producer for RollUp {
             }
             self.status(cause).map(|status| Change::Whole(Message::Status(status)))
         })
-    }
-}
-
-async fn changed<T>(receiver: &mut watch::Receiver<T>) {
-    if receiver.changed().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

@@ -4,6 +4,7 @@
 //! order. The reader allocates nothing until the peer has said something, and its buffer is on the stack of a call that
 //! does not await.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,7 +34,9 @@ pub async fn serve(socket: TcpStream, early: &[u8], feed: Feed, hub: &Hub, traff
     };
     let mut peer = None;
     let mut open = early.is_empty() || react(peer.get_or_insert_default(), early, &seat, traffic).await;
-    while link.socket.readable().await.is_ok() {
+    // Not `readable()`: this takes over the socket's one place for a reader, and so lets go of the waker that hyper's task
+    // has left there. That task has ended, but a kilobyte of it would live as long as the connection.
+    while poll_fn(|cx| link.socket.poll_read_ready(cx)).await.is_ok() {
         let mut heard = Vec::new();
         match read(&link.socket, &mut heard, open) {
             Ok(0) => break,

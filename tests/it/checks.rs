@@ -20,6 +20,8 @@ use veloflux::checks::{CheckSpec, CheckState, Monitor, Probe, ProbeOptions, Timi
 use veloflux::net::Target;
 use veloflux::protocol::Health;
 
+use crate::support::free_port;
+
 /// Long enough for a check on a loaded machine, short enough to wait for.
 const TIMEOUT: Duration = Duration::from_millis(1500);
 
@@ -78,12 +80,6 @@ async fn ready(url: &str, options: &ProbeOptions) {
     let running = tokio::spawn(monitor.clone().run());
     found(&monitor, Health::Healthy, STARTING).await;
     running.abort();
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("bound").port()
 }
 
 /// What a misbehaving peer does with a connection.
