@@ -18,7 +18,10 @@ pub use help::{ENVIRONMENT, FILES, examples};
 pub use probe::ProbeArgs;
 pub use serve::ServeArgs;
 pub use subject::Subject;
-pub use watch::{Jitter, PingMode, WatchArgs, WatchFormat};
+pub use watch::{
+    AlertArgs, AlertOn, GateArgs, Jitter, OnStale, PingMode, Rate, RecordingArgs, Speed, StaleArgs, WatchArgs,
+    WatchFormat,
+};
 
 /// Stream a live, truthful view of a service fleet over WebSocket
 ///

@@ -187,9 +187,6 @@ pub const CLOSE_GRACE: Duration = Duration::from_secs(1);
 /// Events of one command that wait to be written. A reader that falls behind slows the reading down, and the server skips.
 pub const EVENTS_WAITING_MAX: usize = 256;
 
-/// Cadences without a message after which a feed is stale: one may be late, two may be jitter, three are missing.
-pub const STALE_AFTER_CADENCES: u32 = 3;
-
 /// Bytes of an answer of the control API that are read.
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
@@ -201,6 +198,27 @@ pub const PROBES_AT_ONCE_MAX: usize = 5;
 
 /// The newest measured values that a summary of a watch is made of. A watch runs for months.
 pub const SAMPLES_MAX: usize = 4096;
+
+/// Bytes of one expression on the command line. Longer than any a person would write, short enough to be read at once.
+pub const EXPRESSION_BYTES_MAX: usize = 4096;
+
+/// Brackets, functions and `not` inside each other in one expression. Each takes a few frames of the stack.
+pub const EXPRESSION_DEPTH_MAX: usize = 64;
+
+/// Longest line of a recording, in bytes. The largest message fits even when every byte of it has to be escaped.
+pub const RECORDING_LINE_BYTES_MAX: u64 = 6 * CLIENT_MESSAGE_BYTES_MAX as u64 + 64 * 1024;
+
+/// Longest time one alert may take. A page or a mail is out long before; a command that hangs must not hold the next alert.
+pub const ALERT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Alerts that wait for their turn. A whole fleet that goes at once fits, feed by feed; past it, losses stay longest.
+pub const ALERTS_WAITING_MAX: usize = 64;
+
+/// Bytes of something invalid that an alert repeats. Enough to recognise it.
+pub const ALERT_EXCERPT_BYTES_MAX: usize = 4096;
+
+/// The newest outages of a stream that a summary tells. A watch runs for months, and a server may flap all the time.
+pub const OUTAGES_MAX: usize = 100;
 
 // ---- board ----------------------------------------------------------------------------------------------------------
 

@@ -1,29 +1,51 @@
 //! `veloflux watch`: follows feeds, writes what comes, and ends with what it came to.
+//!
+//! Events come out of one [`Source`], live or recorded, and go the same way: into the recording, the tally, the gate, onto
+//! the display, to whoever is to be alerted. What is due by the clock is told by the source, too.
 
+mod alarm;
 mod board;
+mod changes;
 mod display;
+mod gate;
+mod knowledge;
+mod label;
+mod pace;
+mod source;
 mod tally;
+mod telling;
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::setup::{self, Setup};
 use super::signals::Signals;
 use super::{Failure, unwritten};
-use crate::cli::{Jitter, PingMode, WatchArgs};
+use crate::cli::{Jitter, OnStale, PingMode, WatchArgs};
+use crate::client::alert::Kind;
 use crate::client::backoff::{self, Schedule};
 use crate::client::event::{Ending, Event, What};
 use crate::client::heartbeat::Pulse;
-use crate::client::loss::Verdict;
+use crate::client::journal::Header;
+use crate::client::loss::Verdict as Prospect;
+use crate::client::origin::Origin;
+use crate::client::recording::{Recorder, Recording};
 use crate::client::session::{Habits, Ping, Session};
+use crate::client::stale::WhenStale;
 use crate::exit::Exit;
 use crate::limits;
-use crate::output::Talk;
+use crate::output::record::{Happening, Record};
+use crate::output::{Talk, Unwritable};
 use crate::shutdown::Shutdown;
+use alarm::Alarm;
 use display::Display;
+use gate::{Gate, Verdict};
+use knowledge::Knowledge;
+use label::Label;
+use source::{Moment, Next, Replay, Source};
 use tally::Tally;
 
 /// Runs the command.
@@ -32,95 +54,266 @@ pub(super) async fn run(args: WatchArgs) -> Exit {
         return board::run(args).await;
     }
     let talk = setup::talk(&args.output);
-    let endpoints = Setup::new(&args.connection)
-        .and_then(|setup| Ok((setup.endpoints(&args.subjects, talk)?, setup)))
-        .and_then(|found| {
-            let shutdown = Shutdown::new();
-            let signals = Signals::listen(shutdown.clone()).map_err(|error| Failure::new(Exit::Failed, error))?;
-            Ok((found.0, found.1.access, shutdown, signals))
-        });
-    let (endpoints, access, shutdown, signals) = match endpoints {
-        Ok(ready) => ready,
+    match Watch::begin(&args, talk) {
+        Ok((watch, source, signals)) => watch.follow(source, &signals).await,
         Err(Failure { exit, message }) => {
             talk.error(&message);
-            return exit;
+            exit
         }
-    };
-    let display = Display::new(&args, &endpoints, talk);
-    let tally = Tally::new(&endpoints);
-    let (sender, events) = mpsc::channel(limits::EVENTS_WAITING_MAX);
-    for (stream, endpoint) in endpoints.into_iter().enumerate() {
-        let session = Session { stream, endpoint, access: Arc::clone(&access), habits: habits(&args) };
-        shutdown.spawn(session.run(sender.clone(), shutdown.clone()));
     }
-    drop(sender);
-    let watch = Watch { display, tally, talk, shutdown, counted: args.count.is_some(), worst: Exit::Done };
-    watch.follow(events, &signals, args.duration, args.timeout).await
 }
 
 /// A watch that runs.
 struct Watch {
-    display: Display,
+    labels: Vec<Label>,
+    recorder: Option<Recorder>,
     tally: Tally,
+    /// Where a condition or a selection is asked about it.
+    knowledge: Option<Knowledge>,
+    gate: Gate,
+    display: Display,
+    alarm: Alarm,
     talk: Talk,
     shutdown: Shutdown,
-    counted: bool,
-    worst: Exit,
+    over_at: Option<Instant>,
+    late_at: Option<Instant>,
+    /// Whether more is wanted than to listen: an end that the server chose is too early then.
+    waiting: bool,
+    fail_when_stale: bool,
+    course: Course,
+}
+
+/// What has become of a watch so far.
+#[derive(Debug, Default)]
+struct Course {
+    /// What the gate said.
+    verdict: Option<Verdict>,
+    /// A feed was stale, and that was not to be.
+    stale: bool,
+    /// The time for what is waited for is up.
+    late: bool,
+    /// The time to watch is over.
+    over: bool,
+    /// The recording that is replayed cannot be read on.
+    unreadable: bool,
+    worst: Option<Exit>,
 }
 
 impl Watch {
-    /// Takes events until every session has ended: by itself, or because the time is up or a signal has come.
-    async fn follow(
-        mut self,
-        mut events: mpsc::Receiver<Event>,
-        signals: &Signals,
-        duration: Option<Duration>,
-        timeout: Option<Duration>,
-    ) -> Exit {
-        let started = Instant::now();
-        let at = |after: Option<Duration>| started + after.unwrap_or(Duration::from_secs(366 * 86_400));
-        let (mut over, mut late) = (false, false);
-        loop {
-            let stopping = self.shutdown.has_begun();
-            let event = tokio::select! {
-                event = events.recv() => event,
-                () = sleep_until(at(duration)), if duration.is_some() && !stopping => {
-                    over = true;
-                    self.shutdown.begin();
-                    continue;
+    fn begin(args: &WatchArgs, talk: Talk) -> Result<(Watch, Source, Signals), Failure> {
+        let usage = |error: &dyn ToString| Failure::new(Exit::Usage, error.to_string());
+        let setup = Setup::new(&args.connection)?;
+        let shutdown = Shutdown::new();
+        let replay = args.recording.replay.as_ref().map(|path| {
+            let recording = Recording::open(path).map_err(|error| usage(&error))?;
+            let speed = args.recording.speed;
+            let replay = Replay::new(recording, &args.subjects, speed, args.count, shutdown.clone());
+            if replay.origins().is_empty() {
+                return Err(usage(&format!("none of the feeds that were named is in `{}`", path.display())));
+            }
+            Ok(replay)
+        });
+        let replay = replay.transpose()?;
+        let endpoints = match &replay {
+            Some(_) => Vec::new(),
+            None => setup.endpoints(&args.subjects, talk)?,
+        };
+        let origins = match &replay {
+            Some(replay) => replay.origins(),
+            None => endpoints.iter().map(Origin::from).collect(),
+        };
+        let labels = Label::all(&origins);
+        let begun = Moment::now();
+        let recorder = args.recording.record.as_ref().map(|path| {
+            Recorder::create(path, &Header::new(begun.at, origins), begun.instant)
+                .map_err(|error| Failure::new(Exit::Failed, error))
+        });
+        let recorder = recorder.transpose()?;
+        let signals = Signals::listen(shutdown.clone()).map_err(|error| Failure::new(Exit::Failed, error))?;
+        let source = match replay {
+            Some(replay) => Source::Replay(Box::new(replay)),
+            None => {
+                let (sender, events) = mpsc::channel(limits::EVENTS_WAITING_MAX);
+                for (stream, endpoint) in endpoints.into_iter().enumerate() {
+                    let access = Arc::clone(&setup.access);
+                    let session = Session { stream, endpoint, access, habits: habits(args) };
+                    shutdown.spawn(session.run(sender.clone(), shutdown.clone()));
                 }
-                () = sleep_until(at(timeout)), if timeout.is_some() && !stopping => {
-                    late = true;
-                    self.shutdown.begin();
-                    continue;
+                Source::Live { events, ahead: None }
+            }
+        };
+        let begun = source.begun().unwrap_or(begun.instant);
+        let asked = args.gate.until.is_some() || args.gate.fail_if.is_some() || args.select.is_some();
+        let knowledge = Knowledge::new(&labels);
+        let watch = Watch {
+            recorder,
+            tally: Tally::new(&labels, begun),
+            gate: Gate::new(&args.gate, knowledge.servers()),
+            knowledge: asked.then_some(knowledge),
+            display: Display::new(args, &labels, talk),
+            alarm: Alarm::new(&args.alerts, &setup.access.tls, talk),
+            talk,
+            shutdown,
+            over_at: args.duration.map(|duration| begun + duration),
+            late_at: args.timeout.map(|timeout| begun + timeout),
+            waiting: args.count.is_some() || args.gate.until.is_some(),
+            fail_when_stale: args.stale.on_stale == OnStale::Fail,
+            labels,
+            course: Course::default(),
+        };
+        Ok((watch, source, signals))
+    }
+
+    /// Takes what comes until every session has ended: by itself, or because it was told to.
+    async fn follow(mut self, mut source: Source, signals: &Signals) -> Exit {
+        loop {
+            let written = match source.next(self.due_at()).await {
+                Ok(Next::Event(event)) => self.take(event),
+                Ok(Next::Due(moment)) => self.due(moment),
+                Ok(Next::Over) => break,
+                Err(error) => {
+                    self.talk.error(&error.to_string());
+                    self.course.unreadable = true;
+                    Ok(())
                 }
             };
-            let Some(event) = event else { break };
-            self.tally.count(&event);
-            if let What::End(ending) = &event.what {
-                self.worst = worse(self.worst, exit_of(ending, self.counted));
-            }
-            if let Err(error) = self.display.show(&event) {
+            if let Err(error) = written {
                 // Nobody to write for: the sessions say goodbye and find that nobody listens.
-                drop(events);
+                drop(source);
                 self.shutdown.begin();
                 // What still runs after that is cut off with the process.
                 let _ = tokio::time::timeout(limits::CLOSE_GRACE, self.shutdown.ended()).await;
+                self.alarm.finish(limits::CLOSE_GRACE).await;
                 return unwritten(self.talk, &error);
             }
         }
-        let exit = match signals.received() {
-            Some(exit) => exit,
-            None if late => Exit::Deadline,
-            None if over && !self.tally.all_connected() => worse(self.worst, Exit::Unreachable),
-            None => self.worst,
-        };
-        if exit == Exit::Deadline {
-            self.talk.error("the time is up, and not every feed has sent what was asked for");
-        }
-        match self.display.end(&self.tally.summary(Instant::now()), exit) {
+        let now = source.now();
+        let exit = self.exit(signals);
+        let patience = if signals.received().is_some() { limits::CLOSE_GRACE } else { limits::ALERT_TIMEOUT };
+        let ended = self.display.end(self.tally.summary(now.instant), exit, now.at);
+        self.alarm.finish(patience).await;
+        match ended {
             Ok(()) => exit,
             Err(error) => unwritten(self.talk, &error),
+        }
+    }
+
+    /// When something is due, whatever happens.
+    fn due_at(&self) -> Option<Instant> {
+        let until_told = [self.over_at, self.late_at, self.gate.due_at()];
+        let due = if self.shutdown.has_begun() { [None; 3] } else { until_told };
+        due.into_iter().chain([self.display.due_at()]).flatten().min()
+    }
+
+    /// Does what is due.
+    fn due(&mut self, now: Moment) -> Result<(), Unwritable> {
+        self.display.due(now.instant)?;
+        if self.shutdown.has_begun() {
+            return Ok(());
+        }
+        if let Some(verdict) = self.gate.ripen(now.instant) {
+            return self.conclude(verdict, None, now);
+        }
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now.instant);
+        self.course.over = is_due(self.over_at);
+        self.course.late = is_due(self.late_at);
+        if self.course.over || self.course.late {
+            self.shutdown.begin();
+        }
+        Ok(())
+    }
+
+    /// Takes one event.
+    fn take(&mut self, event: Event) -> Result<(), Unwritable> {
+        if let Some(Err(error)) = self.recorder.as_mut().map(|recorder| recorder.write(&event)) {
+            self.talk.error(&format!("{error}; the recording ends here, the watch goes on"));
+        }
+        self.tally.count(&event);
+        let concluded = self.course.verdict.is_some();
+        let stream = event.stream;
+        let now = Moment { instant: event.instant, at: event.at };
+        match &event.what {
+            What::End(ending) => {
+                let exit = exit_of(ending, self.waiting);
+                self.course.worst = Some(self.course.worst.map_or(exit, |worst| worse(worst, exit)));
+            }
+            What::Stale(_) if self.fail_when_stale && !concluded => {
+                self.course.stale = true;
+                self.shutdown.begin();
+            }
+            // It was not asked to go on, and what is on its way says nothing new about why.
+            What::Message(_) if concluded => return Ok(()),
+            _ => {}
+        }
+        self.alarm.event(&event, &self.labels[stream]);
+        let mut document: Option<&Value> = None;
+        let mut verdict = None;
+        if let Some(knowledge) = &mut self.knowledge {
+            let news = knowledge.take(&event);
+            document = news.document();
+            verdict = self.gate.judge(news, now.instant).filter(|_| !self.shutdown.has_begun());
+        }
+        self.display.show(event, document)?;
+        for doubt in self.gate.doubts() {
+            self.talk.say(&self.talk.paint.warning(&crate::output::clean(&doubt)));
+        }
+        match verdict {
+            Some(verdict) => self.conclude(verdict, Some(stream), now),
+            None => Ok(()),
+        }
+    }
+
+    /// The gate has spoken: tells it, and stops.
+    fn conclude(&mut self, verdict: Verdict, stream: Option<usize>, now: Moment) -> Result<(), Unwritable> {
+        let words = |expression: Option<&crate::expression::Expression>| {
+            expression.map(ToString::to_string).unwrap_or_default()
+        };
+        let (kind, stream, what) = match verdict {
+            // That it holds is said of all servers.
+            Verdict::Until(held) => {
+                let (expression, held_ms) = (words(self.gate.until()), held.as_millis() as u64);
+                (Kind::Until, None, Happening::Until { expression, held_ms })
+            }
+            Verdict::Fail => (Kind::Fail, stream, Happening::Fail { expression: words(self.gate.fail_if()) }),
+        };
+        let label = stream.map(|stream| &self.labels[stream]);
+        let feed = label.and_then(|label| label.feed);
+        let record = Record { what, feed, server: label.map(|label| label.server.as_str()), at: now.at };
+        self.alarm.raise(kind, stream, now.instant, &record);
+        let written = self.display.verdict(&record, &verdict, stream);
+        self.course.verdict = Some(verdict);
+        self.shutdown.begin();
+        written
+    }
+
+    /// What it came to, said where it needs words.
+    fn exit(&self, signals: &Signals) -> Exit {
+        let worst = self.course.worst.unwrap_or(Exit::Done);
+        if let Some(exit) = signals.received() {
+            return exit;
+        }
+        let exit = match &self.course {
+            Course { verdict: Some(Verdict::Fail), .. } | Course { stale: true, .. } => Exit::Failed,
+            Course { verdict: Some(Verdict::Until(_)), .. } => Exit::Done,
+            Course { unreadable: true, .. } => Exit::Usage,
+            Course { late: true, .. } => Exit::Deadline,
+            Course { over: true, .. } if !self.tally.all_connected() => worse(worst, Exit::Unreachable),
+            _ if worst == Exit::Done && self.gate.until().is_some() => Exit::Deadline,
+            _ => worst,
+        };
+        match (exit, self.gate.until()) {
+            (Exit::Failed, _) if self.course.stale => self.talk.error("a feed was stale, and `--on-stale` is `fail`"),
+            (Exit::Deadline, Some(until)) => {
+                self.talk.error(&format!("the time is up, and `{until}` does not hold"));
+            }
+            (Exit::Deadline, None) => {
+                self.talk.error("the time is up, and not every feed has sent what was asked for");
+            }
+            _ => {}
+        }
+        match &self.recorder {
+            Some(recorder) if !recorder.is_whole() && exit == Exit::Done => Exit::Failed,
+            _ => exit,
         }
     }
 }
@@ -138,7 +331,7 @@ fn exit_of(ending: &Ending, counted: bool) -> Exit {
             }
         }
         Ending::GaveUp { loss, connected, .. } => match (loss.verdict(), connected) {
-            (Verdict::Denied, _) => Exit::Denied,
+            (Prospect::Denied, _) => Exit::Denied,
             (_, true) => Exit::Lost,
             (_, false) => Exit::Unreachable,
         },
@@ -175,6 +368,11 @@ fn habits(args: &WatchArgs) -> Habits {
         ping: match args.heartbeat.ping_mode {
             PingMode::Frame => Ping::Frame,
             PingMode::Message => Ping::Message,
+        },
+        patience: args.stale.stale_after,
+        when_stale: match args.stale.on_stale {
+            OnStale::Reconnect => WhenStale::Reconnect,
+            OnStale::Warn | OnStale::Fail => WhenStale::Carry,
         },
         count: args.count,
     }

@@ -4,6 +4,7 @@
 
 pub mod board;
 pub mod clean;
+pub mod clock;
 pub mod color;
 pub mod feed;
 pub mod progress;

@@ -13,13 +13,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::label::Label;
 use super::tally::Tally;
 use super::{exit_of, habits, worse};
-use crate::cli::{ControlAction, Subject, WatchArgs};
+use crate::cli::{ControlAction, OnStale, Subject, WatchArgs};
 use crate::client::backoff::Backoff;
 use crate::client::endpoint::Endpoint;
 use crate::client::event::{Ending, Event, What};
 use crate::client::loss::Loss;
+use crate::client::origin::Origin;
 use crate::client::session::Session;
 use crate::commands::setup::{self, Setup};
 use crate::commands::signals::{Signals, hang_up};
@@ -90,12 +92,19 @@ impl Live {
                 "the dashboard shows all feeds of one server; leave FEED and URL out",
             ));
         }
+        if args.stale.on_stale == OnStale::Fail {
+            return Err(Failure::new(
+                Exit::Usage,
+                "the dashboard stays when a feed is stale; leave `--on-stale fail` out",
+            ));
+        }
         let setup = Setup::new(&args.connection)?;
         let [server] = &setup.servers[..] else {
             return Err(Failure::new(Exit::Usage, "the dashboard shows one server; give `--server` once"));
         };
         let address = server.feed(Feed::Status).address();
         let endpoints = setup.endpoints(&args.subjects, talk)?;
+        let origins: Vec<Origin> = endpoints.iter().map(Origin::from).collect();
         let shutdown = Shutdown::new();
         let failed = |error| Failure::new(Exit::Failed, error);
         let signals = Signals::listen(shutdown.clone()).map_err(failed)?;
@@ -103,7 +112,7 @@ impl Live {
         let (sender, events) = mpsc::channel(limits::EVENTS_WAITING_MAX);
         let theme = Theme::new(Paint::stdout(setup::wish(&args.output)));
         Ok(Live {
-            tally: Tally::new(&endpoints),
+            tally: Tally::new(&Label::all(&origins), Instant::now()),
             ended: endpoints.iter().map(|_| None).collect(),
             board: Board::new(address, theme, TimeZone::system(), Instant::now().into_std()),
             args,
@@ -277,6 +286,7 @@ impl Live {
                 let why = trouble(&loss, lived);
                 fleet.link_mut(feed).retrying(retry.attempt, retry.of, at.instant + retry.delay, why, at.instant);
             }
+            What::Stale(_) => fleet.link_mut(feed).fell_silent(),
             What::End(ending) => {
                 let why = match &ending {
                     Ending::GaveUp { loss, lived, .. } => trouble(loss, *lived),
@@ -286,8 +296,8 @@ impl Live {
                 self.ended[event.stream] = Some((exit_of(&ending, false), format!("{feed}: {why}")));
                 fleet.link_mut(feed).lost(why, at.instant);
             }
-            // The board tells silence by the age of what it shows, and the other things in no better way than a line would.
-            What::Invalid(_) | What::Gap(_) | What::Stale(_) | What::Pong(_) | What::Missed(_) | What::Lost(..) => {}
+            // Counted for the summary; on the screen they would say nothing that a person could act on.
+            What::Invalid(_) | What::Gap(_) | What::Pong(_) | What::Missed(_) | What::Lost(..) => {}
         }
     }
 

@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::limits;
-use crate::protocol::Feed;
-
 /// The state of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -32,7 +29,7 @@ pub enum News {
     None,
     /// Heard this long ago, over a connection that is there.
     Fresh(Duration),
-    /// The connection is there, and nothing was heard for three cadences.
+    /// The connection is there, and nothing was heard for too long.
     Stale(Duration),
     /// The connection is gone; the last was heard this long ago.
     Old(Duration),
@@ -44,23 +41,31 @@ pub struct Link {
     state: State,
     since: Instant,
     heard: Option<Instant>,
+    silent: bool,
     trouble: Option<String>,
 }
 
 impl Link {
     /// The first try begins.
     pub fn new(now: Instant) -> Self {
-        Link { state: State::Connecting, since: now, heard: None, trouble: None }
+        Link { state: State::Connecting, since: now, heard: None, silent: false, trouble: None }
     }
 
     /// A connection was made.
     pub fn opened(&mut self, now: Instant) {
         (self.state, self.since, self.trouble) = (State::Connected, now, None);
+        self.silent = false;
     }
 
     /// A message came.
     pub fn heard(&mut self, now: Instant) {
         self.heard = Some(now);
+        self.silent = false;
+    }
+
+    /// Nothing came for too long.
+    pub fn fell_silent(&mut self) {
+        self.silent = true;
     }
 
     /// There is no connection, for this reason, and another try will be made.
@@ -98,18 +103,11 @@ impl Link {
     }
 
     /// How old its news are.
-    pub fn news(&self, feed: Feed, now: Instant) -> News {
-        let age = |heard| now.saturating_duration_since(heard);
+    pub fn news(&self, now: Instant) -> News {
+        let age = |since| now.saturating_duration_since(since);
         match (self.state, self.heard) {
-            (State::Connected, heard) => {
-                // A connection has as long as a message to bring its first one.
-                let silence = age(heard.map_or(self.since, |heard| heard.max(self.since)));
-                match heard {
-                    Some(heard) if silence > feed.cadence() * limits::STALE_AFTER_CADENCES => News::Stale(age(heard)),
-                    Some(heard) => News::Fresh(age(heard)),
-                    None => News::None,
-                }
-            }
+            (State::Connected, heard) if self.silent => News::Stale(age(heard.unwrap_or(self.since))),
+            (State::Connected, Some(heard)) => News::Fresh(age(heard)),
             (_, Some(heard)) => News::Old(age(heard)),
             (_, None) => News::None,
         }
@@ -135,20 +133,22 @@ mod tests {
     }
 
     #[test]
-    fn news_are_stale_just_past_three_cadences_and_old_without_a_connection() {
+    fn news_are_stale_until_something_is_heard_and_old_without_a_connection() {
         let start = Instant::now();
-        let at = |milliseconds| start + Duration::from_millis(milliseconds);
-        let age = Duration::from_millis;
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let age = Duration::from_secs;
         let mut link = Link::new(start);
         link.opened(start);
-        assert_eq!(link.news(Feed::Metrics, at(7_000)), News::None);
-        link.heard(start);
-        assert_eq!(link.news(Feed::Metrics, at(6_000)), News::Fresh(age(6_000)));
-        assert_eq!(link.news(Feed::Metrics, at(6_001)), News::Stale(age(6_001)));
-        assert_eq!(link.news(Feed::Billing, at(90_000)), News::Fresh(age(90_000)));
-        link.lost("gone".to_owned(), at(7_000));
-        assert_eq!(link.news(Feed::Metrics, at(8_000)), News::Old(age(8_000)));
-        link.opened(at(20_000));
-        assert_eq!(link.news(Feed::Metrics, at(21_000)), News::Fresh(age(21_000)));
+        assert_eq!(link.news(at(5)), News::None);
+        link.fell_silent();
+        assert_eq!(link.news(at(7)), News::Stale(age(7)));
+        link.heard(at(8));
+        assert_eq!(link.news(at(9)), News::Fresh(age(1)));
+        link.fell_silent();
+        assert_eq!(link.news(at(15)), News::Stale(age(7)));
+        link.lost("gone".to_owned(), at(16));
+        assert_eq!(link.news(at(18)), News::Old(age(10)));
+        link.opened(at(20));
+        assert_eq!(link.news(at(21)), News::Fresh(age(13)));
     }
 }

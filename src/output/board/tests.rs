@@ -221,6 +221,7 @@ fn a_connection_that_comes_back_keeps_the_history_with_a_hole_in_it() {
 #[test]
 fn a_feed_that_is_silent_is_stale_and_says_so() {
     let mut scene = fleet(Paint::PLAIN);
+    scene.board.fleet().link_mut(Feed::Metrics).fell_silent();
     scene.pass(7);
     let screen = text(&scene.draw(SMALL));
     assert!(screen.contains("── metrics  stale: nothing heard for 8s ─"), "{screen}");

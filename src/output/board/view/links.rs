@@ -30,7 +30,7 @@ fn told(view: View<'_>, feed: Feed, roomy: bool) -> (&'static str, Style, String
     let age = uptime(link.age(now));
     match link.state() {
         State::Connecting => ("◌", theme.faint(), format!("connecting {age}")),
-        State::Connected => match link.news(feed, now) {
+        State::Connected => match link.news(now) {
             News::Stale(silence) if roomy => ("▲", theme.warning(), format!("stale, nothing for {}", uptime(silence))),
             News::Stale(silence) => ("▲", theme.warning(), format!("stale {}", uptime(silence))),
             News::Fresh(heard) if roomy => ("●", theme.good(), format!("connected {age}, heard {}", ago(heard))),

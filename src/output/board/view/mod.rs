@@ -116,7 +116,7 @@ impl View<'_> {
     /// The title of a feed's panel, with what makes its news worth less.
     fn title(&self, feed: Feed, title: &'static str, width: u16) -> Line<'static> {
         let mut line = piece(title, self.theme.strong());
-        let words = match self.fleet.link(feed).news(feed, self.now.instant) {
+        let words = match self.fleet.link(feed).news(self.now.instant) {
             News::None | News::Fresh(_) => return line,
             News::Stale(age) if width < NARROW => format!("  stale, {}", uptime(age)),
             News::Old(age) if width < NARROW => format!("  old, {}", uptime(age)),
@@ -135,6 +135,6 @@ impl View<'_> {
     }
 
     fn is_grey(&self, feed: Feed) -> bool {
-        matches!(self.fleet.link(feed).news(feed, self.now.instant), News::Stale(_) | News::Old(_))
+        matches!(self.fleet.link(feed).news(self.now.instant), News::Stale(_) | News::Old(_))
     }
 }
