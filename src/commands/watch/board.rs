@@ -256,13 +256,13 @@ impl Live {
                     let action = ControlAction::ForceUpdate { what: Selection::All };
                     (Tone::Good, control::outcome(action, &answer.body))
                 }
+                Ok(answer) if matches!(answer.status, 401 | 403) && endpoint.token.is_none() => {
+                    let words = "no token was found, give one with `--token-file`";
+                    (Tone::Bad, format!("not updated, {}: {words}", answer.status))
+                }
                 Ok(answer) => {
-                    let hint = match (answer.status, &endpoint.token) {
-                        (401 | 403, None) => "; no token was found, give one with --token-file",
-                        _ => "",
-                    };
                     let message = answer.message.map(|message| format!(": {message}")).unwrap_or_default();
-                    (Tone::Bad, format!("not updated, {}{message}{hint}", answer.status))
+                    (Tone::Bad, format!("not updated, {}{message}", answer.status))
                 }
                 Err(error) => (Tone::Bad, format!("not updated: {error}")),
             }

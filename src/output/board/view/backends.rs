@@ -53,7 +53,7 @@ pub(super) fn draw(view: View<'_>, buffer: &mut Buffer, area: Rect) -> Extent {
         (Some(_), false) => {
             let width = usize::from(area.width);
             let longest = rows.iter().map(|row| match row {
-                Row::Backend(backend) => backend.address.chars().take(width).count(),
+                Row::Backend(backend) => Span::raw(clip(&backend.address, width)).width(),
                 Row::Pool { .. } => 0,
             });
             let address = longest.max().unwrap_or(0).clamp(8, width.saturating_sub(STATUS + LATENCY + AGE + 20).max(8));
