@@ -65,8 +65,9 @@ pub const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Connections a shard writes to before it lets other tasks run.
 pub const WRITES_PER_YIELD: usize = 256;
 
-/// Orders that may wait for a shard. Readers wait when it is full, and so their peers do.
-pub const SHARD_QUEUE_LENGTH: usize = 1024;
+/// Orders that may wait for a shard. Readers wait when it is full, and so their peers do. An order holds at most one read's
+/// worth of answers, so this also bounds the memory of a flood.
+pub const SHARD_QUEUE_LENGTH: usize = 128;
 
 /// Updates that may wait between the feeds and the hub. Five feeds, so it only fills when the hub is busy writing.
 pub const UPDATE_QUEUE_LENGTH: usize = 16;
@@ -114,6 +115,13 @@ pub const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
 
 /// Largest request body, in bytes. A command is a few dozen.
 pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// Log lines that wait for stderr, in bytes. Room for a burst of some thousands; past it they are lost and counted, because
+/// a server must not stand still while nobody reads its log.
+pub const LOG_BYTES_WAITING_MAX: usize = 1024 * 1024;
+
+/// Longest wait at the end for the last log lines to leave. A reader that is alive takes them in a millisecond.
+pub const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Connections the kernel may hold for us until we accept them. A crowd that comes back after a restart is thousands at once.
 pub const ACCEPT_BACKLOG: u32 = 4096;

@@ -1,6 +1,7 @@
 //! The server: listening, letting in, answering over HTTP, and handing feeds to connections.
 
 pub mod auth;
+mod burst;
 pub mod connection;
 mod control;
 mod dashboard;

@@ -54,7 +54,7 @@ async fn connect(app: Arc<App>, handover: Handover, feed: Feed) {
     // Nothing, mostly. hyper's buffer keeps its 8 KiB for as long as anybody holds a piece of it, so it goes now.
     let (socket, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
     drop(parts.read_buf);
-    connection::serve(socket, &early, feed, &app.hub, &app.traffic).await;
+    connection::serve(socket, early, feed, &app.hub).await;
     drop(place);
 }
 

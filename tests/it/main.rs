@@ -14,6 +14,7 @@ mod control;
 mod control_api;
 mod generated;
 mod handshake;
+mod hostile;
 mod lifecycle;
 mod origins;
 mod probe;
