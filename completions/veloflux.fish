@@ -43,10 +43,32 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l feeds-public
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s n -l count -d 'Leave after N messages of each feed' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s d -l duration -d 'Leave after this time' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l timeout -d 'Fail (124) if the count is not reached in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l timeout -d 'Fail (124) if what is waited for, by --count or --until, has not come in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l until -d 'Leave (0) when this holds, for example `healthy` or `.state.metrics.cpu < 50`' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l stable-for -d 'How long it has to hold without a break' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l fail-if -d 'Fail (1) at once when this holds' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l format -d 'How messages are written' -r -f -a "text\t'One line a message, for people'
 json\t'One JSON record a line, for programs'
 raw\t'The server\'s own bytes, one message a line'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l select -d 'Write these values of each message only, for example `.data.cpu` or `.state.backends[].status`' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l max-rate -d 'Write at most so many messages of each feed, for example `2/s`: the newest wins, the rest is counted' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l stale-after -d 'Silence of a feed that is too long: so many of its cadences, for example `3x`, or a duration' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l on-stale -d 'What to do then, beside saying so' -r -f -a "warn\t'Nothing more'
+reconnect\t'Give the connection up and make another'
+fail\t'Fail (1)'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l record -d 'Record everything that happens to a new file' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l replay -d 'Watch a recording instead of a server: all of it, or the feeds that are named' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l speed -d 'How fast to replay: a factor from 0.01 to 1000, or `max`' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l exec -d 'Shell command to run when something happens, with the event as JSON on its standard input' -r -f -a "(__fish_complete_command)"
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l notify -d 'http(s) URL to post the event to, as JSON' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l on -d 'What is worth it, separated by commas' -r -f -a "open\t'A connection was made'
+lost\t'A connection was lost, or cannot be made'
+stale\t'A feed is silent for too long'
+gap\t'Messages were never seen'
+invalid\t'Something arrived that is no message'
+until\t'What was waited for holds'
+fail\t'What must not hold does'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l cooldown -d 'Shortest time between two alerts of one kind for one feed' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l max-attempts -d 'Tries in a row to connect again, 0 for ever; a connection that held starts the count anew' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l base-delay -d 'Delay before the first try' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l max-delay -d 'Longest delay' -r
@@ -70,6 +92,8 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l color -d 'Wh
 always\t'Always'
 never\t'Never'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l json -d 'The same as `--format json`'
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l changes -d 'Write only what changed, old -> new'
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l dashboard -d 'All feeds of one server on a full screen; `?` shows the keys'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l no-reconnect -d 'Leave when the connection is lost'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s q -l quiet -d 'Say nothing but results and errors'

@@ -48,7 +48,7 @@ pub enum Command {
     ///
     /// Connects again by itself when a connection is lost, and says so on standard error.
     #[command(after_long_help = help::page("watch"))]
-    Watch(WatchArgs),
+    Watch(Box<WatchArgs>),
     /// Try feeds and URLs once, and time every phase
     ///
     /// Times name lookup, TCP, TLS, upgrade, first message, pings and close of each target. Every wait has a deadline.

@@ -44,6 +44,16 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
             ("veloflux watch backends -s https://edge-1.example.com -s https://edge-2.example.com", "follow two nodes"),
             ("veloflux watch --dashboard", "everything on one screen"),
             ("veloflux watch status --no-reconnect --timeout 1m -n 1", "for scripts: one message, or a failure"),
+            (
+                "veloflux watch backends --until healthy --stable-for 30s --timeout 5m",
+                "wait until a deployment is done",
+            ),
+            ("veloflux watch metrics --fail-if '.state.metrics.cpu > 95' -d 10m", "fail as soon as it is too much"),
+            ("veloflux watch metrics -n 1 -q --select .data.cpu", "one figure, for a script"),
+            ("veloflux watch backends health --changes", "only what changes, old -> new"),
+            ("veloflux watch --exec 'mail -s veloflux ops' --on lost,stale", "tell somebody when a connection is lost"),
+            ("veloflux watch --record monday.ndjson", "keep what happens"),
+            ("veloflux watch --replay monday.ndjson --speed 10", "see it again, ten times as fast"),
         ],
         "probe" => &[
             ("veloflux probe", "try the five feeds of the server on this machine"),

@@ -35,7 +35,7 @@ pub fn run() -> ExitCode {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let exit = match command {
         Command::Serve(args) => block_on(cores, serve::run(args)),
-        Command::Watch(args) => block_on(2, watch::run(args)),
+        Command::Watch(args) => block_on(2, watch::run(*args)),
         Command::Probe(args) => block_on(2, probe::run(args)),
         Command::Control(args) => block_on(2, control::run(args)),
     };

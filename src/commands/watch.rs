@@ -189,7 +189,8 @@ impl Watch {
         }
         let now = source.now();
         let exit = self.exit(signals);
-        let patience = if signals.received().is_some() { limits::CLOSE_GRACE } else { limits::ALERT_TIMEOUT };
+        // Half of the time that is left before a signal ends the process: the goodbyes have had theirs.
+        let patience = if signals.received().is_some() { limits::CLOSE_GRACE / 2 } else { limits::ALERT_TIMEOUT };
         let ended = self.display.end(self.tally.summary(now.instant), exit, now.at);
         self.alarm.finish(patience).await;
         match ended {

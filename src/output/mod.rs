@@ -10,6 +10,7 @@ pub mod feed;
 pub mod progress;
 pub mod record;
 pub mod report;
+pub mod schema;
 pub mod stderr;
 pub mod stdout;
 pub mod summary;

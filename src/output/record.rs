@@ -1,4 +1,5 @@
-//! Records: what `watch --json` writes, one JSON object a line. Keys are only ever added.
+//! Records: what `watch --json` writes, one JSON object a line. Keys are only ever added; `schema` lists
+//! them all.
 
 use serde::Serialize;
 use serde_json::Value;

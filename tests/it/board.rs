@@ -157,14 +157,15 @@ fn all_feeds_stand_on_one_screen_of_any_size() {
 fn the_terminal_is_as_it_was_on_every_way_out() {
     let server = TestServer::start();
     let url = server.url();
-    let leave: [(&str, fn(&Terminal), i32); 5] = [
+    type Leave = fn(&Terminal);
+    let ways: [(&str, Leave, i32); 5] = [
         ("q", |terminal| terminal.press("q"), 0),
         ("Esc", |terminal| terminal.press("Escape"), 0),
         ("Ctrl-C", |terminal| terminal.press("C-c"), 130),
         ("SIGTERM", |terminal| terminal.signal(Signal::TERM), 143),
         ("SIGHUP", |terminal| terminal.signal(Signal::HUP), 129),
     ];
-    for (way, leave, code) in leave {
+    for (way, leave, code) in ways {
         let home = tempfile::tempdir().expect("a directory");
         let terminal = Terminal::board(home.path(), &["--server", &url]);
         terminal.shows(&["● metrics", "q quit"]);

@@ -100,7 +100,12 @@ impl Courier {
         self.queue.changed.notify_one();
         match timeout(within, &mut self.task).await {
             Ok(_) => Finished::Whole,
-            Err(_) => Finished::CutOff,
+            Err(_) => {
+                // Aborting asks; what runs is gone only when the task is.
+                self.task.abort();
+                let _ = (&mut self.task).await;
+                Finished::CutOff
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) enum Source {
     Live {
         events: mpsc::Receiver<Event>,
         /// Taken from the channel, but something else is due before.
-        ahead: Option<Event>,
+        ahead: Option<Box<Event>>,
     },
     /// A recording.
     Replay(Box<Replay>),
@@ -69,7 +69,7 @@ impl Source {
             Source::Replay(replay) => replay.next(due).await,
             Source::Live { events, ahead } => {
                 let event = match ahead.take() {
-                    Some(event) => Some(event),
+                    Some(event) => Some(*event),
                     None => tokio::select! {
                         biased;
                         event = events.recv() => event,
@@ -79,7 +79,7 @@ impl Source {
                 Ok(match (event, due) {
                     (Some(event), Some(due)) if due <= event.instant => {
                         let moment = Moment { instant: due, at: event.at };
-                        *ahead = Some(event);
+                        *ahead = Some(Box::new(event));
                         Next::Due(moment)
                     }
                     (Some(event), _) => Next::Event(event),
