@@ -301,6 +301,30 @@ fn a_screen_that_is_too_small_says_so() {
 }
 
 #[test]
+fn a_crowd_of_everything_fits_every_size() {
+    let mut scene = fleet(Paint::PLAIN);
+    let checks: std::collections::BTreeMap<String, &str> =
+        (0..30).map(|n| (format!("check-{n}"), "unhealthy")).collect();
+    scene.hear(Feed::Health, json!({ "healthy": false, "timestamp": timestamp(60), "checks": checks }));
+    let reasons: Vec<String> = (0..10).map(|n| format!("reason {n}")).collect();
+    scene.hear(
+        Feed::Status,
+        json!({ "status": "unhealthy", "timestamp": timestamp(60), "uptime": "1s", "version": "1", "cluster_size": 1,
+            "reasons": reasons }),
+    );
+    for width in [70, 80, 119, 120, 160, 240] {
+        for height in 20..70 {
+            let screen = text(&scene.draw((width, height)));
+            for what in ["reason 0", " cpu ", "10.0.0.5:8080", "── checks", "42.75 USD", "q quit"] {
+                assert!(screen.contains(what), "{what} at {width}x{height}:\n{screen}");
+            }
+            let counted = screen.contains("more; a taller window shows them") && screen.contains("   and ");
+            assert!(counted || height >= 45, "what does not fit is counted at {width}x{height}:\n{screen}");
+        }
+    }
+}
+
+#[test]
 fn colour_says_the_state_and_old_news_are_grey() {
     let colour_of = |buffer: &Buffer, what: &str| {
         let row = text(buffer).lines().position(|line| line.contains(what)).expect(what);

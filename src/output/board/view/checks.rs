@@ -39,8 +39,9 @@ pub(super) fn draw(view: View<'_>, buffer: &mut Buffer, area: Rect) {
     }
     if checks.len() > rows {
         checks.sort_by_key(|(_, health)| severity(*health));
-        let more = checks.len() - rows + 1;
-        checks.truncate(rows - 1);
+        let room = rows.saturating_sub(1);
+        let more = checks.len() - room;
+        checks.truncate(room);
         lines.push(piece(format!("   and {more} more"), theme.faint()));
     }
     let longest = checks.iter().map(|(name, _)| name.chars().take(NAME).count()).max().unwrap_or(0);

@@ -17,11 +17,11 @@ use crate::protocol::{Feed, Health};
 /// Columns of a figure.
 const FIGURE: u16 = 10;
 
-/// Lines of one sparkline: as many as leave room for a few backends.
-pub(super) fn rows(view: View<'_>, height: u16) -> u16 {
+/// Lines of one sparkline: as many as leave room for a few backends, and for `least` lines in their place at least.
+pub(super) fn rows(view: View<'_>, height: u16, least: u16) -> u16 {
     let backends = view.fleet.backends.as_ref().map_or(0, Vec::len).min(usize::from(height)) as u16;
-    // Header, links, two notes, two rules, footer, and a line for each pool.
-    let spare = height.saturating_sub(8 + backends + backends.div_ceil(4).max(1));
+    // Header, links, two rules, footer, and a line for each pool.
+    let spare = height.saturating_sub(6 + (backends + backends.div_ceil(4)).max(least));
     (spare / 3).clamp(1, (height / 10).max(1))
 }
 
@@ -83,8 +83,10 @@ pub(super) fn draw(view: View<'_>, buffer: &mut Buffer, area: Rect) {
     write(buffer, head, &[rule(theme, title, &facts, area.width.into())]);
 
     let samples: Vec<Option<Sample>> = view.fleet.history.newest().take(width.into()).collect();
-    let rows = body.height / 3;
-    for (gauge, top) in gauges.iter().zip([0, 1, 2].map(|index| body.y + index * rows)) {
+    let step = body.height / 3;
+    // Where there is room, a blank line keeps a sparkline from standing on the next.
+    let rows = if step > 2 { step - 1 } else { step };
+    for (gauge, top) in gauges.iter().zip([0, 1, 2].map(|index| body.y + index * step)) {
         let values: Vec<Option<f64>> = samples.iter().map(|sample| sample.as_ref().map(gauge.of)).collect();
         let most = values.iter().flatten().copied().fold(0.0, f64::max);
         let mut name = piece(format!("   {}", pad(gauge.name, names.into())), Style::new());

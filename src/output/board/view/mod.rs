@@ -34,6 +34,9 @@ const SMALLEST: (u16, u16) = (70, 20);
 /// From this many columns on, checks and billing stand beside the backends.
 const WIDE: u16 = 120;
 
+/// Lines that checks and billing take beside the backends.
+const BESIDE: u16 = 9;
+
 /// Below this many columns a panel says things in one word.
 const NARROW: u16 = 40;
 
@@ -63,10 +66,12 @@ pub(super) fn draw(view: View<'_>, buffer: &mut Buffer) -> Extent {
         return Extent::default();
     }
     let wide = area.width >= WIDE;
-    let notes = notes::lines(view, area.width.into(), if area.height < 30 { 3 } else { 10 });
+    let notes = notes::lines(view, area.width.into(), usize::from(area.height / 3).clamp(8, 15) - 5);
     let below = if wide { 0 } else { 5 + (area.height.saturating_sub(30) / 4) };
-    let rows = metrics::rows(view, area.height.saturating_sub(below));
-    let [top, links, noted, measured, middle, bottom, foot] = Layout::vertical([
+    // Two notes are always reckoned with, so that the sparklines do not jump at each of them.
+    let noted = notes.len().max(2) as u16;
+    let rows = metrics::rows(view, area.height.saturating_sub(below + noted), if wide { BESIDE } else { 1 });
+    let [top, links, why, measured, middle, bottom, foot] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(2),
         Constraint::Length(notes.len() as u16),
@@ -78,7 +83,7 @@ pub(super) fn draw(view: View<'_>, buffer: &mut Buffer) -> Extent {
     .areas(area);
     write(buffer, top, &[header::line(view, top.width.into())]);
     links::draw(view, buffer, links);
-    write(buffer, noted, &notes);
+    write(buffer, why, &notes);
     metrics::draw(view, buffer, measured);
     let extent = if wide {
         let [left, _, right] =
