@@ -59,7 +59,7 @@ fail\t'Fail (1)'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l record -d 'Record everything that happens to a new file' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l replay -d 'Watch a recording instead of a server: all of it, or the feeds that are named' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l speed -d 'How fast to replay: a factor from 0.01 to 1000, or `max`' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l exec -d 'Shell command to run when something happens, with the event as JSON on its standard input' -r -f -a "(__fish_complete_command)"
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l exec -d 'Shell command to run when something happens, with the event as JSON on its standard input; killed after 30 s' -r -f -a "(__fish_complete_command)"
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l notify -d 'http(s) URL to post the event to, as JSON' -r -f
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l on -d 'What is worth it, separated by commas' -r -f -a "open\t'A connection was made'
 lost\t'A connection was lost, or cannot be made'

@@ -14,7 +14,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use connection::{ConnectionArgs, Header, OutputArgs};
 pub use control::{ControlAction, ControlArgs};
-pub use help::{ENVIRONMENT, FILES, examples};
+pub use help::{ENVIRONMENT, EXPRESSIONS, FILES, examples};
 pub use probe::ProbeArgs;
 pub use serve::ServeArgs;
 pub use subject::Subject;
@@ -127,6 +127,13 @@ mod tests {
         ] {
             let text = refusal(&arguments);
             assert!(text.contains(words), "{arguments:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_expressions_of_the_man_page_are_conditions() {
+        for (text, _) in EXPRESSIONS {
+            assert!(crate::expression::Expression::parse_condition(text).is_ok(), "{text}");
         }
     }
 

@@ -29,6 +29,32 @@ pub const FILES: &[(&str, &str)] = &[
     ),
 ];
 
+/// The language of conditions and selections, by example: what to write, and what it means.
+pub const EXPRESSIONS: &[(&str, &str)] = &[
+    (
+        "healthy",
+        "there is a backend and all are healthy, the status is healthy, the health report is: of those that are watched",
+    ),
+    (
+        ".data.cpu < 50",
+        "a path into the message, compared with == != < <= > >=; what is not there is null, which has no order",
+    ),
+    (
+        ".state.metrics.cpu < 50",
+        "a path into what the feeds of the server have said on the connections of now, by their names",
+    ),
+    (".state.backends[0].status == 'healthy'", "one item of a list; [-1] is the last"),
+    ("all(.state.backends[].status == 'healthy')", "every item of a list; false where there is none"),
+    ("any(.state.backends[].latency_ms > 200ms)", "one item at least; a duration is a number of milliseconds"),
+    ("count(.state.backends[].status == 'unhealthy') <= 1", "how many items"),
+    ("len(.state.status.reasons) == 0", "how many items, keys or characters"),
+    (
+        "has(.data.cpu) and .data.cpu > 90",
+        "and, or, not, with brackets; from left to right, to where the answer is clear",
+    ),
+    (".state.status.version ~ '1.*'", "a text and a pattern: * is any characters, ? is one"),
+];
+
 /// The examples of a command, by its name: the command line and what it is for.
 pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
     match command {

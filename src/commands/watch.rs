@@ -10,6 +10,7 @@ mod display;
 mod gate;
 mod knowledge;
 mod label;
+mod outcome;
 mod pace;
 mod source;
 mod tally;
@@ -30,21 +31,22 @@ use crate::client::backoff::{self, Schedule};
 use crate::client::event::{Ending, Event, What};
 use crate::client::heartbeat::Pulse;
 use crate::client::journal::Header;
-use crate::client::loss::Verdict as Prospect;
 use crate::client::origin::Origin;
 use crate::client::recording::{Recorder, Recording};
 use crate::client::session::{Habits, Ping, Session};
 use crate::client::stale::WhenStale;
 use crate::exit::Exit;
+use crate::expression::Expression;
 use crate::limits;
 use crate::output::record::{Happening, Record};
-use crate::output::{Talk, Unwritable};
+use crate::output::{Talk, Unwritable, clean};
 use crate::shutdown::Shutdown;
 use alarm::Alarm;
 use display::Display;
 use gate::{Gate, Verdict};
 use knowledge::Knowledge;
 use label::Label;
+use outcome::{Course, exit_of, worse};
 use source::{Moment, Next, Replay, Source};
 use tally::Tally;
 
@@ -81,22 +83,6 @@ struct Watch {
     waiting: bool,
     fail_when_stale: bool,
     course: Course,
-}
-
-/// What has become of a watch so far.
-#[derive(Debug, Default)]
-struct Course {
-    /// What the gate said.
-    verdict: Option<Verdict>,
-    /// A feed was stale, and that was not to be.
-    stale: bool,
-    /// The time for what is waited for is up.
-    late: bool,
-    /// The time to watch is over.
-    over: bool,
-    /// The recording that is replayed cannot be read on.
-    unreadable: bool,
-    worst: Option<Exit>,
 }
 
 impl Watch {
@@ -235,8 +221,11 @@ impl Watch {
         let now = Moment { instant: event.instant, at: event.at };
         match &event.what {
             What::End(ending) => {
-                let exit = exit_of(ending, self.waiting);
-                self.course.worst = Some(self.course.worst.map_or(exit, |worst| worse(worst, exit)));
+                self.course.worst = worse(self.course.worst, exit_of(ending, self.waiting));
+                // Without one of its feeds a server is never known again, and a gate would wait for ever.
+                if self.gate.is_asked() && matches!(ending, Ending::Done | Ending::GaveUp { .. }) {
+                    self.shutdown.begin();
+                }
             }
             What::Stale(_) if self.fail_when_stale && !concluded => {
                 self.course.stale = true;
@@ -256,7 +245,7 @@ impl Watch {
         }
         self.display.show(event, document)?;
         for doubt in self.gate.doubts() {
-            self.talk.say(&self.talk.paint.warning(&crate::output::clean(&doubt)));
+            self.talk.say(&self.talk.paint.warning(&clean(&doubt)));
         }
         match verdict {
             Some(verdict) => self.conclude(verdict, Some(stream), now),
@@ -266,9 +255,7 @@ impl Watch {
 
     /// The gate has spoken: tells it, and stops.
     fn conclude(&mut self, verdict: Verdict, stream: Option<usize>, now: Moment) -> Result<(), Unwritable> {
-        let words = |expression: Option<&crate::expression::Expression>| {
-            expression.map(ToString::to_string).unwrap_or_default()
-        };
+        let words = |expression: Option<&Expression>| expression.map(ToString::to_string).unwrap_or_default();
         let (kind, stream, what) = match verdict {
             // That it holds is said of all servers.
             Verdict::Until(held) => {
@@ -289,61 +276,18 @@ impl Watch {
 
     /// What it came to, said where it needs words.
     fn exit(&self, signals: &Signals) -> Exit {
-        let worst = self.course.worst.unwrap_or(Exit::Done);
         if let Some(exit) = signals.received() {
             return exit;
         }
-        let exit = match &self.course {
-            Course { verdict: Some(Verdict::Fail), .. } | Course { stale: true, .. } => Exit::Failed,
-            Course { verdict: Some(Verdict::Until(_)), .. } => Exit::Done,
-            Course { unreadable: true, .. } => Exit::Usage,
-            Course { late: true, .. } => Exit::Deadline,
-            Course { over: true, .. } if !self.tally.all_connected() => worse(worst, Exit::Unreachable),
-            _ if worst == Exit::Done && self.gate.until().is_some() => Exit::Deadline,
-            _ => worst,
-        };
-        match (exit, self.gate.until()) {
-            (Exit::Failed, _) if self.course.stale => self.talk.error("a feed was stale, and `--on-stale` is `fail`"),
-            (Exit::Deadline, Some(until)) => {
-                self.talk.error(&format!("the time is up, and `{until}` does not hold"));
-            }
-            (Exit::Deadline, None) => {
-                self.talk.error("the time is up, and not every feed has sent what was asked for");
-            }
-            _ => {}
+        let exit = self.course.exit(self.gate.until(), &self.tally);
+        if let Some(words) = self.course.words(exit, self.gate.until()) {
+            self.talk.error(&words);
         }
         match &self.recorder {
             Some(recorder) if !recorder.is_whole() && exit == Exit::Done => Exit::Failed,
             _ => exit,
         }
     }
-}
-
-/// What the end of one session means.
-fn exit_of(ending: &Ending, counted: bool) -> Exit {
-    match ending {
-        Ending::Enough | Ending::Stopped => Exit::Done,
-        // The server has said all it had to say: fine for somebody who listens, not for somebody who waits for more.
-        Ending::Done => {
-            if counted {
-                Exit::Lost
-            } else {
-                Exit::Done
-            }
-        }
-        Ending::GaveUp { loss, connected, .. } => match (loss.verdict(), connected) {
-            (Prospect::Denied, _) => Exit::Denied,
-            (_, true) => Exit::Lost,
-            (_, false) => Exit::Unreachable,
-        },
-    }
-}
-
-/// The end that matters more, where feeds ended differently: what a person has to act on first.
-fn worse(one: Exit, other: Exit) -> Exit {
-    const ORDER: [Exit; 4] = [Exit::Done, Exit::Unreachable, Exit::Lost, Exit::Denied];
-    let rank = |exit: Exit| ORDER.iter().position(|other| *other == exit);
-    if rank(one) >= rank(other) { one } else { other }
 }
 
 fn habits(args: &WatchArgs) -> Habits {
@@ -376,33 +320,5 @@ fn habits(args: &WatchArgs) -> Habits {
             OnStale::Warn | OnStale::Fail => WhenStale::Carry,
         },
         count: args.count,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::client::loss::Loss;
-
-    #[test]
-    fn the_exit_says_what_a_person_has_to_act_on() {
-        let gave_up = |code, connected| Ending::GaveUp {
-            loss: Loss::Closed { code, reason: String::new() },
-            lived: None,
-            attempts: 5,
-            connected,
-        };
-        for (ending, counted, exit) in [
-            (Ending::Enough, true, Exit::Done),
-            (Ending::Done, false, Exit::Done),
-            (Ending::Done, true, Exit::Lost),
-            (gave_up(1011, true), false, Exit::Lost),
-            (gave_up(1011, false), false, Exit::Unreachable),
-            (gave_up(4401, true), false, Exit::Denied),
-        ] {
-            assert_eq!(exit_of(&ending, counted), exit, "{ending:?}");
-        }
-        assert_eq!(worse(Exit::Denied, Exit::Unreachable), Exit::Denied);
-        assert_eq!(worse(Exit::Done, Exit::Lost), Exit::Lost);
     }
 }

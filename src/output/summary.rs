@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::clock::time_of_day;
+use super::clock::{span, time_of_day};
 use super::feed::{grouped, plural};
 use super::record::milliseconds;
 use crate::protocol::{Feed, Timestamp};
@@ -130,10 +130,13 @@ impl Summary {
 impl StreamSummary {
     fn line(&self) -> String {
         let mut parts = vec![plural(self.messages, "message")];
-        for (count, what) in [(self.missed, "missed"), (self.invalid, "invalid"), (self.stale, "times stale")] {
+        for (count, what) in [(self.missed, "missed"), (self.invalid, "invalid")] {
             if count > 0 {
                 parts.push(format!("{} {what}", grouped(count)));
             }
+        }
+        if self.stale > 0 {
+            parts.push(format!("stale x{}", grouped(self.stale)));
         }
         if let Some(interval) = self.interval_ms {
             let seconds = |milliseconds: f64| format!("{:.2}", milliseconds / 1_000.0);
@@ -147,7 +150,7 @@ impl StreamSummary {
         if !self.losses.is_empty() {
             let losses: Vec<String> = self.losses.iter().map(|(cause, count)| format!("{cause} x{count}")).collect();
             parts.push(format!("lost {}", losses.join(", ")));
-            parts.push(format!("down {:.1} s", self.down_ms as f64 / 1_000.0));
+            parts.push(format!("down {}", span(self.down_ms)));
             // Cut, not rounded: 100 % is said of nothing that was gone.
             parts.extend(self.availability.map(|share| format!("up {:.2} %", (share * 10_000.0).floor() / 100.0)));
         }
@@ -166,15 +169,14 @@ impl StreamSummary {
 
 impl Outage {
     fn line(&self) -> String {
-        let seconds = |milliseconds: u64| milliseconds as f64 / 1_000.0;
         let end = match (self.down_ms, self.retries) {
             (None, 0) => "not tried again".to_owned(),
             (None, 1) => "not back after 1 retry".to_owned(),
             (None, retries) => format!("not back after {retries} retries"),
-            (Some(down), 0 | 1) => format!("back after {:.1} s", seconds(down)),
-            (Some(down), retries) => format!("back after {:.1} s and {retries} retries", seconds(down)),
+            (Some(down), 0 | 1) => format!("back after {}", span(down)),
+            (Some(down), retries) => format!("back after {} and {retries} retries", span(down)),
         };
-        format!("{}  {}, after {:.1} s; {end}", time_of_day(self.at), self.reason, seconds(self.lived_ms))
+        format!("{}  {}, after {}; {end}", time_of_day(self.at), self.reason, span(self.lived_ms))
     }
 }
 

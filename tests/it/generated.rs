@@ -7,7 +7,7 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use veloflux::cli::{self, ENVIRONMENT, FILES, examples};
+use veloflux::cli::{self, ENVIRONMENT, EXPRESSIONS, FILES, examples};
 use veloflux::exit::EXIT_CODES;
 use veloflux::output::schema::{Key, RECORD_TYPES, RecordType, SHARED};
 use veloflux::protocol::Feed;
@@ -76,6 +76,10 @@ fn page(command: &clap::Command, name: &str) -> Vec<u8> {
         }
     }
     if name == "watch" {
+        sections.control("SH", ["EXPRESSIONS"]);
+        for (text, meaning) in EXPRESSIONS {
+            sections.control("TP", []).text([bold(*text)]).text([roman(*meaning)]);
+        }
         records(&mut sections);
     }
     sections.control("SH", ["EXIT STATUS"]);

@@ -11,7 +11,7 @@ use crate::duration;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Alerts")]
 pub struct AlertArgs {
-    /// Shell command to run when something happens, with the event as JSON on its standard input
+    /// Shell command to run when something happens, with the event as JSON on its standard input; killed after 30 s
     #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
     pub exec: Option<String>,
 

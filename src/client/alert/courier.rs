@@ -212,6 +212,19 @@ mod tests {
         assert_eq!(failures.try_iter().collect::<Vec<_>>(), ["`exit 3` failed: exit status: 3"]);
     }
 
+    // The clock of the test jumps to the deadline as soon as there is nothing to do but wait.
+    #[tokio::test(start_paused = true)]
+    async fn a_command_that_takes_too_long_is_killed_and_the_next_alert_has_its_turn() {
+        let (told, failures) = std::sync::mpsc::channel();
+        let told = move |undelivered: &Undelivered| told.send(undelivered.to_string()).expect("the test waits");
+        let courier = Courier::start(Hook::Exec("sleep 600".to_owned()), told);
+        courier.send(alert(Kind::Lost, "a")).expect("room");
+        courier.send(alert(Kind::Lost, "b")).expect("room");
+        assert_eq!(courier.finish(limits::ALERT_TIMEOUT * 3).await, Finished::Whole);
+        let hung = "`sleep 600` took longer than 30 s and was killed";
+        assert_eq!(failures.try_iter().collect::<Vec<_>>(), [hung, hung]);
+    }
+
     #[tokio::test]
     async fn what_hangs_at_the_end_is_cut_off() {
         let courier = Courier::start(Hook::Exec("sleep 600".to_owned()), |_| {});

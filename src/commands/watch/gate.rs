@@ -56,6 +56,11 @@ impl Gate {
         self.fail_if.as_ref()
     }
 
+    /// Whether anything is to be judged.
+    pub(super) fn is_asked(&self) -> bool {
+        self.until.is_some() || self.fail_if.is_some()
+    }
+
     /// Judges what became known at `now`.
     pub(super) fn judge(&mut self, news: News<'_>, now: Instant) -> Option<Verdict> {
         match news {

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::label::Label;
-use crate::client::event::{Event, What};
+use crate::client::event::{Ending, Event, What};
 use crate::client::fold::Folded;
 use crate::protocol::Feed;
 
@@ -85,7 +85,7 @@ impl Knowledge {
                 let document = self.servers[server].document(message);
                 if known { News::Known(server, document) } else { News::Partly(server, document) }
             }
-            What::Lost(..) | What::End(_) => {
+            What::Lost(..) | What::End(Ending::Done | Ending::GaveUp { .. }) => {
                 stream.spoken = false;
                 if let Some(feed) = feed {
                     self.servers[server].forget(feed);
@@ -96,9 +96,59 @@ impl Knowledge {
                 stream.spoken = false;
                 News::Unknown(server)
             }
+            // Who has sent what was asked of it has not been lost: what it said stands.
+            What::End(Ending::Enough | Ending::Stopped) => News::None,
             What::Open(_) | What::Invalid(_) | What::Gap(_) | What::Pong(_) | What::Missed(_) | What::Retry(..) => {
                 News::None
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::event::Received;
+    use crate::client::loss::Loss;
+    use crate::client::origin::Origin;
+    use crate::net::Fault;
+    use crate::protocol::Timestamp;
+    use std::time::Duration;
+    use tokio::time::Instant;
+
+    fn message(text: &str) -> What {
+        What::Message(Box::new(Received { text: text.to_owned(), kind: None, id: None, message: None }))
+    }
+
+    #[test]
+    fn a_server_is_known_when_all_its_feeds_have_spoken_on_the_connections_of_now() {
+        let origin = |feed, server: &str| Origin { feed: Some(feed), server: server.to_owned(), url: String::new() };
+        let origins = [origin(Feed::Metrics, "a:1"), origin(Feed::Status, "a:1"), origin(Feed::Metrics, "b:1")];
+        let mut knowledge = Knowledge::new(&Label::all(&origins));
+        assert_eq!(knowledge.servers(), 2);
+        let metrics = r#"{"type":"metrics","data":{"cpu":1}}"#;
+        let status = r#"{"type":"status","data":{"status":"healthy"}}"#;
+        let lost = || What::Lost(Loss::Broken(Fault::Closed), Duration::ZERO);
+        for (stream, what, told) in [
+            (0, message(metrics), "partly 0 {\"metrics\":{\"cpu\":1},\"status\":null}"),
+            (2, message(metrics), "known 1 {\"metrics\":{\"cpu\":1}}"),
+            (1, message(status), "known 0 {\"metrics\":{\"cpu\":1},\"status\":{\"status\":\"healthy\"}}"),
+            (0, lost(), "unknown 0"),
+            (1, message(status), "partly 0 {\"metrics\":null,\"status\":{\"status\":\"healthy\"}}"),
+            (1, What::Pong(Duration::ZERO), "nothing"),
+            (2, What::Stale(Duration::ZERO), "unknown 1"),
+            (2, message(metrics), "known 1 {\"metrics\":{\"cpu\":1}}"),
+            (2, What::End(Ending::Enough), "nothing"),
+            (2, What::End(Ending::Done), "unknown 1"),
+        ] {
+            let event = Event { stream, at: Timestamp::now(), instant: Instant::now(), what };
+            let news = match knowledge.take(&event) {
+                News::None => "nothing".to_owned(),
+                News::Unknown(server) => format!("unknown {server}"),
+                News::Partly(server, document) => format!("partly {server} {}", document["state"]),
+                News::Known(server, document) => format!("known {server} {}", document["state"]),
+            };
+            assert_eq!(news, told, "stream {stream}");
         }
     }
 }

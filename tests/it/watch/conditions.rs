@@ -92,6 +92,32 @@ fn a_gate_that_was_not_passed_is_no_success() {
 }
 
 #[test]
+fn a_gate_that_can_never_pass_does_not_wait_for_ever() {
+    let status = r#"{"type":"status","data":{"status":"healthy"}}"#;
+    let status_only = Stub::start(move |mut stream, _| {
+        use std::io::{Read, Write};
+        let mut head = [0; 24];
+        if stream.peek(&mut head).is_ok() && String::from_utf8_lossy(&head).contains("/api/ws/status") {
+            if let Ok(mut socket) = tokio_tungstenite::tungstenite::accept(stream) {
+                socket.send(Message::text(status)).expect("the client reads");
+                while socket.read().is_ok() {}
+            }
+        } else {
+            crate::stub::read_head(&mut stream);
+            let _ = stream.write_all(b"HTTP/1.1 404 X\r\n\r\n");
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            let _ = stream.read(&mut [0; 64]);
+        }
+    });
+    for gate in ["--until", "--fail-if"] {
+        let flags = ["metrics", gate, ".state.metrics.cpu > 99"];
+        let done = follow("status", &status_only.url(), &flags).within(PATIENCE).run();
+        assert_eq!(done.code, 3, "{gate}: {}", done.stderr);
+        assert!(done.stderr.contains("answered 404"), "{gate}: {}", done.stderr);
+    }
+}
+
+#[test]
 fn a_condition_without_an_answer_is_told_once_and_does_not_hold() {
     let stub = Stub::sending(&[&metrics(1), &metrics(2), &metrics(3)]);
     let done = watch(&stub, &["--until", ".data.cqu < 50", "--timeout", "300ms"]).run();
