@@ -875,7 +875,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__watch)
-            opts="-n -d -s -H -k -q -v -h --count --duration --timeout --until --stable-for --fail-if --format --json --select --changes --max-rate --stale-after --on-stale --record --replay --speed --exec --notify --on --cooldown --max-attempts --base-delay --max-delay --backoff-factor --jitter --no-reconnect --ping-interval --ping-timeout --max-missed-pings --ping-mode --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
+            opts="-n -d -s -H -k -q -v -h --count --duration --timeout --until --stable-for --fail-if --format --json --select --changes --max-rate --stale-after --on-stale --record --replay --speed --exec --notify --on --cooldown --dashboard --max-attempts --base-delay --max-delay --backoff-factor --jitter --no-reconnect --ping-interval --ping-timeout --max-missed-pings --ping-mode --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

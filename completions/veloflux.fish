@@ -94,6 +94,7 @@ always\t'Always'
 never\t'Never'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l json -d 'The same as `--format json`'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l changes -d 'Write only what changed, old -> new'
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l dashboard -d 'All feeds of one server on a full screen; `?` shows the keys'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l no-reconnect -d 'Leave when the connection is lost'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s q -l quiet -d 'Say nothing but results and errors'

@@ -246,3 +246,17 @@ pub const ALERT_EXCERPT_BYTES_MAX: usize = 4096;
 
 /// The newest outages of a stream that a summary tells. A watch runs for months, and a server may flap all the time.
 pub const OUTAGES_MAX: usize = 100;
+
+// ---- board ----------------------------------------------------------------------------------------------------------
+
+/// Samples behind a sparkline: the columns of the widest screen, about a quarter of an hour of `metrics`.
+pub const HISTORY_SAMPLES_MAX: usize = 512;
+
+/// Shortest time between two frames. Nobody reads faster, and a slow line to the terminal is not flooded.
+pub const FRAME_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long an outcome stands in the last line of the board.
+pub const NOTICE_TIME: Duration = Duration::from_secs(6);
+
+/// Characters of a filter on the board.
+pub const FILTER_CHARS_MAX: usize = 64;

@@ -69,6 +69,7 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
             ("veloflux watch", "follow all feeds of the server on this machine"),
             ("veloflux watch metrics --json -n 3", "three messages as JSON, then leave"),
             ("veloflux watch backends -s https://edge-1.example.com -s https://edge-2.example.com", "follow two nodes"),
+            ("veloflux watch --dashboard", "everything on one screen"),
             ("veloflux watch status --no-reconnect --timeout 1m -n 1", "for scripts: one message, or a failure"),
             (
                 "veloflux watch backends --until healthy --stable-for 30s --timeout 5m",

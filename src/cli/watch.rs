@@ -75,6 +75,13 @@ pub struct WatchArgs {
     #[command(flatten)]
     pub alerts: AlertArgs,
 
+    /// All feeds of one server on a full screen; `?` shows the keys
+    #[arg(long, help_heading = "Output", conflicts_with_all = [
+        "count", "timeout", "until", "stable_for", "fail_if", "format", "json", "select", "changes", "max_rate",
+        "record", "replay", "exec", "notify", "on", "cooldown",
+    ])]
+    pub dashboard: bool,
+
     /// Flags of the reconnecting.
     #[command(flatten)]
     pub reconnect: ReconnectArgs,

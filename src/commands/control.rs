@@ -24,7 +24,7 @@ use crate::protocol::control::{CONTROL_PATH, Command, ControlAnswer, FORCE_UPDAT
 use verify::{State, Verified};
 
 /// How often and how fast a command that could not be sent is tried again: long enough for a server that restarts.
-const RETRIES: Schedule = Schedule {
+pub(super) const RETRIES: Schedule = Schedule {
     max_attempts: Some(3),
     base_delay: Duration::from_millis(250),
     max_delay: Duration::from_secs(1),
@@ -251,7 +251,7 @@ fn done(answer: &Result<Answer, Exit>) -> bool {
 }
 
 /// What a good answer says, in words.
-fn outcome(action: ControlAction, body: &str) -> String {
+pub(super) fn outcome(action: ControlAction, body: &str) -> String {
     let names = |feeds: &[Feed]| feeds.iter().map(|feed| feed.name()).collect::<Vec<_>>().join(", ");
     if let ControlAction::ForceUpdate { .. } = action {
         return match serde_json::from_str::<ForceUpdateAnswer>(body) {

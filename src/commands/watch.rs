@@ -4,6 +4,7 @@
 //! the display, to whoever is to be alerted. What is due by the clock is told by the source, too.
 
 mod alarm;
+mod board;
 mod changes;
 mod display;
 mod gate;
@@ -51,6 +52,9 @@ use tally::Tally;
 
 /// Runs the command.
 pub(super) async fn run(args: WatchArgs) -> Exit {
+    if args.dashboard {
+        return board::run(args).await;
+    }
     let talk = setup::talk(&args.output);
     match Watch::begin(&args, talk) {
         Ok((watch, source, signals)) => watch.follow(source, &signals).await,

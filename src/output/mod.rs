@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output, talk to standard error. Whatever a peer sent is made harmless first ([`clean()`]).
 
+pub mod board;
 pub mod clean;
 pub mod clock;
 pub mod color;

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod billing;
+mod board;
 mod browser;
 mod checks;
 mod cli;

@@ -74,6 +74,8 @@ impl Tally {
                 summary.connections += 1;
                 stream.last_message = None;
                 stream.up_since = Some(event.instant);
+                // The dashboard may have begun anew what had ended.
+                stream.ended = None;
                 if let Some(since) = stream.down_since.take() {
                     let down = event.instant - since;
                     stream.down += down;
