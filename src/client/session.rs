@@ -194,11 +194,8 @@ impl Session {
                     continue;
                 }
                 () = sleep_until(stale.due_at()) => {
-                    let silent = stale.tell(Instant::now());
-                    voice.tell(What::Stale(silent)).await?;
-                    if self.habits.when_stale == WhenStale::Reconnect {
-                        close(&mut socket, CloseCode::Done, "").await;
-                        return Ok(Heard::Lost(Loss::Stale(silent)));
+                    if let Some(heard) = self.silent(&mut stale, &mut socket, voice).await? {
+                        return Ok(heard);
                     }
                     continue;
                 }
@@ -250,7 +247,24 @@ impl Session {
                 }
                 None => return Ok(Heard::Lost(Loss::Broken(Fault::Closed))),
             }
+            // A peer that floods us with control frames leaves no room for the timers above, and says nothing all the same.
+            if stale.due_at() <= Instant::now()
+                && let Some(heard) = self.silent(&mut stale, &mut socket, voice).await?
+            {
+                return Ok(heard);
+            }
         }
+    }
+
+    /// Tells that nothing has been said for too long. How listening ends, where that is a reason to end it.
+    async fn silent(&self, stale: &mut Staleness, socket: &mut Socket, voice: &Voice) -> Result<Option<Heard>, Deaf> {
+        let silent = stale.tell(Instant::now());
+        voice.tell(What::Stale(silent)).await?;
+        if self.habits.when_stale != WhenStale::Reconnect {
+            return Ok(None);
+        }
+        close(socket, CloseCode::Done, "").await;
+        Ok(Some(Heard::Lost(Loss::Stale(silent))))
     }
 
     /// Tells a text message, and the gap before it. Whether it was one.

@@ -52,6 +52,22 @@ fn a_silence_is_told_or_ends_the_connection_or_the_watch() {
 }
 
 #[test]
+fn a_flood_of_pings_does_not_pass_for_news() {
+    let stub = Stub::websocket(|mut socket, _| {
+        use tokio_tungstenite::tungstenite::Message;
+        socket.send(Message::text(metrics(1))).expect("the client reads");
+        // Faster than the client reads, and for as long as it does.
+        let pings = [0x89, 0x00].repeat(4096);
+        let stream = socket.get_mut();
+        while std::io::Write::write_all(stream, &pings).is_ok() {}
+    });
+    let flags = ["--json", "--stale-after", "150ms", "--on-stale", "fail", "-d", "20s"];
+    let done = watch(&stub, &flags).within(PATIENCE).run();
+    assert_eq!(done.code, 1, "{}", done.stderr);
+    assert!(types(&records(&done.stdout)).contains(&"stale"), "{}", done.stdout);
+}
+
+#[test]
 fn the_summary_says_what_was_lost_and_for_how_long() {
     let stub = Stub::websocket(|mut socket, number| {
         use tokio_tungstenite::tungstenite::Message;
