@@ -61,7 +61,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control)
-            opts="-s -H -k -q -v -h --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --connect-timeout --color --quiet --verbose --help force-update pause resume check"
+            opts="-s -H -k -q -v -h --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help force-update pause resume check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -149,6 +149,10 @@ _veloflux() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --resolve)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --connect-timeout)
@@ -167,7 +171,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__check)
-            opts="-s -H -k -q -v -h --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --connect-timeout --color --quiet --verbose --help"
+            opts="-s -H -k -q -v -h --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -255,6 +259,10 @@ _veloflux() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --resolve)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --connect-timeout)
@@ -273,7 +281,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__force__subcmd__update)
-            opts="-s -H -k -q -v -h --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
+            opts="-s -H -k -q -v -h --verify --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -361,6 +369,10 @@ _veloflux() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --resolve)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --connect-timeout)
@@ -379,7 +391,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__pause)
-            opts="-s -H -k -q -v -h --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
+            opts="-s -H -k -q -v -h --verify --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -467,6 +479,10 @@ _veloflux() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --resolve)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --connect-timeout)
@@ -485,7 +501,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__resume)
-            opts="-s -H -k -q -v -h --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
+            opts="-s -H -k -q -v -h --verify --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -575,6 +591,10 @@ _veloflux() {
                     fi
                     return 0
                     ;;
+                --resolve)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --connect-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -591,13 +611,41 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__probe)
-            opts="-s -H -k -q -v -h --pings --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
+            opts="-n -i -c -w -s -H -k -q -v -h --count --interval --pings --messages --parallel --wait --timeout --expect --budget --critical --warning --conformance --format --json --report --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --pings)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --messages)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --parallel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -605,8 +653,36 @@ _veloflux() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --critical)
+                    COMPREPLY=($(compgen -W "dns tcp tls upgrade first_message rtt_p50 rtt_p95 rtt_p99 close total loss cert_days token_ttl cadence" -- "${cur}"))
+                    return 0
+                    ;;
+                --budget)
+                    COMPREPLY=($(compgen -W "dns tcp tls upgrade first_message rtt_p50 rtt_p95 rtt_p99 close total loss cert_days token_ttl cadence" -- "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -W "dns tcp tls upgrade first_message rtt_p50 rtt_p95 rtt_p99 close total loss cert_days token_ttl cadence" -- "${cur}"))
+                    return 0
+                    ;;
+                --warning)
+                    COMPREPLY=($(compgen -W "dns tcp tls upgrade first_message rtt_p50 rtt_p95 rtt_p99 close total loss cert_days token_ttl cadence" -- "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -W "dns tcp tls upgrade first_message rtt_p50 rtt_p95 rtt_p99 close total loss cert_days token_ttl cadence" -- "${cur}"))
+                    return 0
+                    ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json nagios prometheus junit tap github" -- "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -W "text json nagios prometheus junit tap github" -- "${cur}"))
                     return 0
                     ;;
                 --server)
@@ -683,6 +759,10 @@ _veloflux() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --resolve)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --connect-timeout)
@@ -795,7 +875,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__watch)
-            opts="-n -d -s -H -k -q -v -h --count --duration --timeout --format --json --max-attempts --base-delay --max-delay --backoff-factor --jitter --no-reconnect --ping-interval --ping-timeout --max-missed-pings --ping-mode --server --token-file --header --cacert --insecure --cert --key --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
+            opts="-n -d -s -H -k -q -v -h --count --duration --timeout --until --stable-for --fail-if --format --json --select --changes --max-rate --stale-after --on-stale --record --replay --speed --exec --notify --on --cooldown --dashboard --max-attempts --base-delay --max-delay --backoff-factor --jitter --no-reconnect --ping-interval --ping-timeout --max-missed-pings --ping-mode --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -821,8 +901,86 @@ _veloflux() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stable-for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fail-if)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --format)
                     COMPREPLY=($(compgen -W "text json raw" -- "${cur}"))
+                    return 0
+                    ;;
+                --select)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stale-after)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-stale)
+                    COMPREPLY=($(compgen -W "warn reconnect fail" -- "${cur}"))
+                    return 0
+                    ;;
+                --record)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --replay)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --speed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exec)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --notify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on)
+                    COMPREPLY=($(compgen -W "open lost stale gap invalid until fail" -- "${cur}"))
+                    return 0
+                    ;;
+                --cooldown)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --max-attempts)
@@ -935,6 +1093,10 @@ _veloflux() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --resolve)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --connect-timeout)

@@ -43,10 +43,32 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l feeds-public
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s n -l count -d 'Leave after N messages of each feed' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s d -l duration -d 'Leave after this time' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l timeout -d 'Fail (124) if the count is not reached in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l timeout -d 'Fail (124) if what is waited for, by --count or --until, has not come in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l until -d 'Leave (0) when this holds, for example `healthy` or `.state.metrics.cpu < 50`' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l stable-for -d 'How long it has to hold without a break' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l fail-if -d 'Fail (1) at once when this holds' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l format -d 'How messages are written' -r -f -a "text\t'One line a message, for people'
 json\t'One JSON record a line, for programs'
 raw\t'The server\'s own bytes, one message a line'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l select -d 'Write these values of each message only, for example `.data.cpu` or `.state.backends[].status`' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l max-rate -d 'Write at most so many messages of each feed, for example `2/s`: the newest wins, the rest is counted' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l stale-after -d 'Silence of a feed that is too long: so many of its cadences, for example `3x`, or a duration' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l on-stale -d 'What to do then, beside saying so' -r -f -a "warn\t'Nothing more'
+reconnect\t'Give the connection up and make another'
+fail\t'Fail (1)'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l record -d 'Record everything that happens to a new file' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l replay -d 'Watch a recording instead of a server: all of it, or the feeds that are named' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l speed -d 'How fast to replay: a factor from 0.01 to 1000, or `max`' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l exec -d 'Shell command to run when something happens, with the event as JSON on its standard input; killed after 30 s' -r -f -a "(__fish_complete_command)"
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l notify -d 'http(s) URL to post the event to, as JSON' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l on -d 'What is worth it, separated by commas' -r -f -a "open\t'A connection was made'
+lost\t'A connection was lost, or cannot be made'
+stale\t'A feed is silent for too long'
+gap\t'Messages were never seen'
+invalid\t'Something arrived that is no message'
+until\t'What was waited for holds'
+fail\t'What must not hold does'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l cooldown -d 'Shortest time between two alerts of one kind for one feed' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l max-attempts -d 'Tries in a row to connect again, 0 for ever; a connection that held starts the count anew' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l base-delay -d 'Delay before the first try' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l max-delay -d 'Longest delay' -r
@@ -65,30 +87,81 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s H -l header 
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l json -d 'The same as `--format json`'
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l changes -d 'Write only what changed, old -> new'
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l dashboard -d 'All feeds of one server on a full screen; `?` shows the keys'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l no-reconnect -d 'Leave when the connection is lost'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s v -l verbose -d 'Say more about what happens on the way'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s n -l count -d 'Probe each target so many times; its times are the slowest, its pings those of all runs' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s i -l interval -d 'Pause between two runs, and between two tries of `--wait`' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l pings -d 'Pings to send to each WebSocket' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l timeout -d 'Fail (124) if it is not over in this time' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l format -d 'How the report is written' -r -f -a "text\t'For people'
-json\t'For programs'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l messages -d 'Messages to wait for; more than 1 checks the cadence, too. The schema of each message of a feed is always checked' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l parallel -d 'Targets that are tried at the same moment' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l wait -d 'Try again until the target passes, at most so long; 401, 403 and 404 fail at once' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l timeout -d 'Fail (124) what is not over in this time [default: 30s a run, and what --messages and --conformance take]' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l expect -d 'Fail (1) unless this holds for each message that comes, as in `.data.cpu < 90` or `healthy`; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s c -l critical -l budget -d 'Fail (1) past these limits, as in `first_message=500ms,loss=0%,cert_days=14`' -r -f -a "dns\t''
+tcp\t''
+tls\t''
+upgrade\t''
+first_message\t''
+rtt_p50\t''
+rtt_p95\t''
+rtt_p99\t''
+close\t''
+total\t''
+loss\t''
+cert_days\t''
+token_ttl\t''
+cadence\t''"
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s w -l warning -d 'Warn past these limits; the keys of `--critical`. A warning is exit code 0, for Nagios 1' -r -f -a "dns\t''
+tcp\t''
+tls\t''
+upgrade\t''
+first_message\t''
+rtt_p50\t''
+rtt_p95\t''
+rtt_p99\t''
+close\t''
+total\t''
+loss\t''
+cert_days\t''
+token_ttl\t''
+cadence\t''"
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l format -d 'How the report is written' -r -f -a "text\t'A table for people'
+json\t'One JSON document'
+nagios\t'A monitoring plugin\'s line and exit codes (0, 1, 2, 3)'
+prometheus\t'Samples for the textfile collector of node_exporter'
+junit\t'JUnit XML'
+tap\t'Test Anything Protocol, version 13'
+github\t'Annotations of GitHub Actions'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l report -d 'Write the report to a file as well, as in `junit=probe.xml`; repeat it for several' -r -f -a "text\t'A table for people'
+json\t'One JSON document'
+nagios\t'A monitoring plugin\'s line and exit codes (0, 1, 2, 3)'
+prometheus\t'Samples for the textfile collector of node_exporter'
+junit\t'JUnit XML'
+tap\t'Test Anything Protocol, version 13'
+github\t'Annotations of GitHub Actions'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s H -l header -d 'Header to send with every request; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l conformance -d 'Send broken frames to the named targets, to see whether the server keeps to RFC 6455'
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l json -d 'The same as `--format json`'
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s q -l quiet -d 'Say nothing but results and errors'
@@ -103,6 +176,7 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fis
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
@@ -126,10 +200,12 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l verify -d 'Look whether it was done: listen to the feeds meanwhile, and show which sent and how fast'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l dry-run -d 'Show the request with the token redacted, and send nothing'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l json -d 'The same as `--format json`'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
@@ -145,10 +221,12 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l verify -d 'Ask again afterwards whether it was done'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l dry-run -d 'Show the request with the token redacted, and send nothing'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l json -d 'The same as `--format json`'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
@@ -164,10 +242,12 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l verify -d 'Ask again afterwards whether it was done'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l dry-run -d 'Show the request with the token redacted, and send nothing'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l json -d 'The same as `--format json`'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
@@ -183,6 +263,7 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'

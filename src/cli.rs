@@ -10,15 +10,20 @@ mod serve;
 mod subject;
 mod watch;
 
+use std::ffi::OsString;
+
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use connection::{ConnectionArgs, Header, OutputArgs};
 pub use control::{ControlAction, ControlArgs};
-pub use help::{ENVIRONMENT, FILES, examples};
-pub use probe::ProbeArgs;
+pub use help::{ENVIRONMENT, EXPRESSIONS, FILES, examples};
+pub use probe::{JudgeArgs, ProbeArgs, ProbeFormat, ReportFile};
 pub use serve::ServeArgs;
 pub use subject::Subject;
-pub use watch::{Jitter, PingMode, WatchArgs, WatchFormat};
+pub use watch::{
+    AlertArgs, AlertOn, GateArgs, Jitter, OnStale, PingMode, Rate, RecordingArgs, Speed, StaleArgs, WatchArgs,
+    WatchFormat,
+};
 
 /// Stream a live, truthful view of a service fleet over WebSocket
 ///
@@ -45,7 +50,7 @@ pub enum Command {
     ///
     /// Connects again by itself when a connection is lost, and says so on standard error.
     #[command(after_long_help = help::page("watch"))]
-    Watch(WatchArgs),
+    Watch(Box<WatchArgs>),
     /// Try feeds and URLs once, and time every phase
     ///
     /// Times name lookup, TCP, TLS, upgrade, first message, pings and close of each target. Every wait has a deadline.
@@ -96,6 +101,14 @@ pub fn parse() -> Result<Cli, Refusal> {
     Cli::try_parse()
 }
 
+/// Whether a command line that could not be read was meant for a monitoring system, which knows other exit codes.
+pub fn wants_plugin(arguments: impl Iterator<Item = OsString>) -> bool {
+    let words: Vec<OsString> = arguments.collect();
+    words.iter().any(|word| word == "probe")
+        && (words.iter().any(|word| word == "--format=nagios")
+            || words.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "nagios"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +137,24 @@ mod tests {
         ] {
             let text = refusal(&arguments);
             assert!(text.contains(words), "{arguments:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_monitoring_system_is_known_by_the_format_it_asked_for() {
+        let wants = |line: &str| wants_plugin(line.split(' ').map(OsString::from));
+        for line in ["veloflux probe --format nagios -w x", "veloflux probe -x --format=nagios"] {
+            assert!(wants(line), "{line}");
+        }
+        for line in ["veloflux probe -x", "veloflux watch --format nagios", "veloflux probe nagios --format json"] {
+            assert!(!wants(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_expressions_of_the_man_page_are_conditions() {
+        for (text, _) in EXPRESSIONS {
+            assert!(crate::expression::Expression::parse_condition(text).is_ok(), "{text}");
         }
     }
 

@@ -39,6 +39,26 @@ pub const EXIT_CODES: &[(Exit, &str)] = &[
     (Exit::Terminated, "told to stop (SIGTERM); `serve` told to stop exits 0"),
 ];
 
+/// How a monitoring plugin ends: the exit codes of `veloflux probe --format nagios`, in place of all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Plugin {
+    /// All is well.
+    Ok = 0,
+    /// Past a limit of `--warning`.
+    Warning = 1,
+    /// Failed, or past a limit of `--critical`.
+    Critical = 2,
+    /// Nobody knows: wrong usage, or a report that could not be written.
+    Unknown = 3,
+}
+
+impl From<Plugin> for ExitCode {
+    fn from(plugin: Plugin) -> ExitCode {
+        ExitCode::from(plugin as u8)
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(exit as u8)

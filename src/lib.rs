@@ -10,6 +10,7 @@ pub mod commands;
 pub mod config;
 pub mod duration;
 pub mod exit;
+pub mod expression;
 pub mod feeds;
 pub mod limits;
 pub mod log;

@@ -59,6 +59,9 @@ pub const PEER_WORDS_BYTES_MAX: usize = 200;
 /// dead; a live one answers this many in a few milliseconds.
 pub const LOOKUPS_AT_ONCE_MAX: usize = 32;
 
+/// Bytes of a proxy's answer to `CONNECT` that are read. A status line and a few headers.
+pub const TUNNEL_HEAD_BYTES_MAX: usize = 8 * 1024;
+
 // ---- usage ----------------------------------------------------------------------------------------------------------
 
 /// Time between two bookings, and so the most usage that `kill -9` can lose. One transaction a second is no load.
@@ -107,8 +110,9 @@ pub const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// Connections a shard writes to before it lets other tasks run.
 pub const WRITES_PER_YIELD: usize = 256;
 
-/// Orders that may wait for a shard. Readers wait when it is full, and so their peers do.
-pub const SHARD_QUEUE_LENGTH: usize = 1024;
+/// Orders that may wait for a shard. Readers wait when it is full, and so their peers do. An order holds at most one read's
+/// worth of answers, so this also bounds the memory of a flood.
+pub const SHARD_QUEUE_LENGTH: usize = 128;
 
 /// Updates that may wait between the feeds and the hub. Five feeds, so it only fills when the hub is busy writing.
 pub const UPDATE_QUEUE_LENGTH: usize = 16;
@@ -156,6 +160,13 @@ pub const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
 
 /// Largest request body, in bytes. A command is a few dozen.
 pub const REQUEST_BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// Log lines that wait for stderr, in bytes. Room for a burst of some thousands; past it they are lost and counted, because
+/// a server must not stand still while nobody reads its log.
+pub const LOG_BYTES_WAITING_MAX: usize = 1024 * 1024;
+
+/// Longest wait at the end for the last log lines to leave. A reader that is alive takes them in a millisecond.
+pub const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Connections the kernel may hold for us until we accept them. A crowd that comes back after a restart is thousands at once.
 pub const ACCEPT_BACKLOG: u32 = 4096;
@@ -229,17 +240,65 @@ pub const CLOSE_GRACE: Duration = Duration::from_secs(1);
 /// Events of one command that wait to be written. A reader that falls behind slows the reading down, and the server skips.
 pub const EVENTS_WAITING_MAX: usize = 256;
 
-/// Cadences without a message after which a feed is stale: one may be late, two may be jitter, three are missing.
-pub const STALE_AFTER_CADENCES: u32 = 3;
-
 /// Bytes of an answer of the control API that are read.
 pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
 /// Bytes of the first line of an HTTP answer that a probe reads.
 pub const STATUS_LINE_BYTES_MAX: usize = 1024;
 
-/// Targets that one probe tries at the same moment.
-pub const PROBES_AT_ONCE_MAX: usize = 5;
+/// Time for one run of a probe, beside what the messages it waits for take. Three pings that are lost fit.
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long after the answer to a command its effect is waited for. The answer comes after the messages are handed out, so
+/// this is the way of one message.
+pub const VERIFY_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Cadences after which a probe no longer waits for the next message of a feed: one may be late, a second is missing.
+pub const PROBE_CADENCES_MAX: u32 = 2;
+
+/// The part of a cadence by which a message may be late before a probe calls it that: half. A loaded machine is no fault.
+pub const PROBE_LATE_DIVISOR: u32 = 2;
+
+/// How long a server may take over each thing a conformance probe tries. It is answered at once or not at all.
+pub const CONFORMANCE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Bytes of the answer to a WebSocket handshake that are read: what a large cookie needs, and a short error body.
+pub const UPGRADE_HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// The newest measured values that a summary of a watch is made of. A watch runs for months.
 pub const SAMPLES_MAX: usize = 4096;
+
+/// Bytes of one expression on the command line. Longer than any a person would write, short enough to be read at once.
+pub const EXPRESSION_BYTES_MAX: usize = 4096;
+
+/// Brackets, functions and `not` inside each other in one expression. Each takes a few frames of the stack.
+pub const EXPRESSION_DEPTH_MAX: usize = 64;
+
+/// Longest line of a recording, in bytes. The largest message fits even when every byte of it has to be escaped.
+pub const RECORDING_LINE_BYTES_MAX: u64 = 6 * CLIENT_MESSAGE_BYTES_MAX as u64 + 64 * 1024;
+
+/// Longest time one alert may take. A page or a mail is out long before; a command that hangs must not hold the next alert.
+pub const ALERT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Alerts that wait for their turn. A whole fleet that goes at once fits, feed by feed; past it, losses stay longest.
+pub const ALERTS_WAITING_MAX: usize = 64;
+
+/// Bytes of something invalid that an alert repeats. Enough to recognise it.
+pub const ALERT_EXCERPT_BYTES_MAX: usize = 4096;
+
+/// The newest outages of a stream that a summary tells. A watch runs for months, and a server may flap all the time.
+pub const OUTAGES_MAX: usize = 100;
+
+// ---- board ----------------------------------------------------------------------------------------------------------
+
+/// Samples behind a sparkline: the columns of the widest screen, about a quarter of an hour of `metrics`.
+pub const HISTORY_SAMPLES_MAX: usize = 512;
+
+/// Shortest time between two frames. Nobody reads faster, and a slow line to the terminal is not flooded.
+pub const FRAME_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long an outcome stands in the last line of the board.
+pub const NOTICE_TIME: Duration = Duration::from_secs(6);
+
+/// Characters of a filter on the board.
+pub const FILTER_CHARS_MAX: usize = 64;

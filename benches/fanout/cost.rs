@@ -22,7 +22,7 @@ const DELIVERIES_PER_BATCH: usize = 400_000;
 const MESSAGES_ALONE: u32 = 100;
 
 /// Dependency checks that make a `health` message of about 10 kB.
-const CHECKS: usize = 48;
+const CHECKS: usize = 56;
 
 /// Readers and stalled readers side by side, and how often or how long they are written to.
 const READERS: usize = 1_000;
@@ -45,7 +45,7 @@ const FEEDS: [&str; 5] = ["backends", "metrics", "status", "billing", "health"];
 /// How big the messages are.
 #[derive(Clone, Copy)]
 pub(crate) enum Size {
-    /// A `status` message.
+    /// A `backends_update` message.
     Small,
     /// A `health` message with many checks.
     Large,
@@ -54,14 +54,14 @@ pub(crate) enum Size {
 impl Size {
     fn feed(self) -> &'static str {
         match self {
-            Size::Small => "status",
+            Size::Small => "backends",
             Size::Large => "health",
         }
     }
 
     fn settings(self) -> Result<Vec<String>> {
         match self {
-            Size::Small => Ok(Vec::new()),
+            Size::Small => Ok(vec!["--backend".to_owned(), format!("pool={}", dependency()?)]),
             Size::Large => {
                 let address = dependency()?;
                 Ok((0..CHECKS)

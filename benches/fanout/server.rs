@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::child::Talker;
 
-const TOKEN: &str = "a token for one run of a benchmark";
+const TOKEN: &str = "for-one-run-of-a-benchmark";
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A running `veloflux serve`.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::limits::CHECK_BODY_BYTES_MAX;
 use crate::net::dial::{Peer, Stream, dial};
-use crate::net::{Fault, Target};
+use crate::net::{Fault, Route, Target};
 
 /// The dialler wants a deadline of its own; that of a check is the monitor's, and it comes long before this one.
 const NEVER: Duration = Duration::from_secs(24 * 3600);
@@ -33,7 +33,8 @@ pub(super) fn nothing_beyond_the_address(kind: &str, target: &Target) -> Result<
 /// Dials `target`, with TLS if `tls` says how.
 pub(super) async fn dialled(target: &Target, tls: Option<&Arc<ClientConfig>>) -> Result<Stream, Fault> {
     let host = target.host();
-    let peer = Peer { host: &host, port: target.port(), tls };
+    let route = Route::default();
+    let peer = Peer { host: &host, port: target.port(), tls, route: &route };
     match dial(peer, Instant::now() + NEVER).await {
         Ok(dialed) => Ok(dialed.stream),
         Err(error) => Err(error.fault),

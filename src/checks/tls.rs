@@ -4,17 +4,16 @@
 //! and of all certificates shown the one that expires first decides.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::ClientConfig;
-use rustls::pki_types::CertificateDer;
-use x509_cert::Certificate;
-use x509_cert::der::Decode;
 
 use super::ProbeOptions;
 use super::connection::{dialled, nothing_beyond_the_address};
 use super::options::name;
 use super::outcome::{Found, Outcome};
 use super::probe::{Ask, Asking, Kind, Prepared};
+use crate::net::certificate::{days, not_after};
 use crate::net::dial::Stream;
 use crate::net::{Fault, Target};
 
@@ -32,8 +31,6 @@ const WARN_DAYS: u32 = 21;
 
 /// A week: time to buy a certificate by hand.
 const CRITICAL_DAYS: u32 = 7;
-
-const DAY_SECONDS: i64 = 24 * 3600;
 
 struct Tls {
     target: Target,
@@ -66,24 +63,23 @@ impl Ask for Tls {
             let stream = dialled(&self.target, Some(&self.config)).await.map_err(|fault| fault.to_string())?;
             let Stream::Tls(tls) = &stream else { return Err(Fault::Closed.to_string()) };
             let shown = tls.get_ref().1.peer_certificates().unwrap_or_default();
-            let ends: Option<Vec<i64>> = shown.iter().map(not_after).collect();
+            let ends: Option<Vec<SystemTime>> = shown.iter().map(|certificate| not_after(certificate)).collect();
             let ends = ends.ok_or("TLS: a certificate that cannot be read")?;
-            self.days.judge(&ends, jiff::Timestamp::now().as_second())
+            self.days.judge(&ends, SystemTime::now())
         })
     }
 }
 
 impl Days {
-    /// Judges the last seconds of the certificates of a server, its own first, at `now`; all since 1970.
-    fn judge(self, ends: &[i64], now: i64) -> Found {
+    /// Judges the last moments of the certificates of a server, its own first.
+    fn judge(self, ends: &[SystemTime], now: SystemTime) -> Found {
         let Some((index, &until)) = ends.iter().enumerate().min_by_key(|(_, until)| **until) else {
             return Err("TLS: the server shows no certificate".to_owned());
         };
         let which = if index == 0 { "the certificate" } else { "a certificate of its chain" };
-        let date =
-            jiff::Timestamp::from_second(until).map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
-        let left = (until - now).div_euclid(DAY_SECONDS);
-        if until < now {
+        let date = jiff::Timestamp::try_from(until).map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
+        let left = days(now, until);
+        if left < 0 {
             return Err(format!("TLS: {which} has expired on {date}"));
         }
         let words = match left {
@@ -98,48 +94,44 @@ impl Days {
     }
 }
 
-/// The last second in which a certificate is good, since 1970.
-fn not_after(certificate: &CertificateDer<'_>) -> Option<i64> {
-    let parsed = Certificate::from_der(certificate).ok()?;
-    i64::try_from(parsed.tbs_certificate().validity().not_after.to_unix_duration().as_secs()).ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    /// 2027-01-01T00:00:00Z.
-    const END: i64 = 1_798_761_600;
+    const DAY: Duration = Duration::from_secs(24 * 3600);
 
-    fn days(warn: i64, critical: i64) -> Days {
-        Days { warn, critical }
-    }
-
-    #[test]
-    fn both_sides_of_each_bound() {
-        let of = |found: Found| match found {
+    fn judged(ends: &[SystemTime], now: SystemTime, bounds: Days) -> String {
+        match bounds.judge(ends, now) {
             Ok(Outcome::Good) => "good".to_owned(),
             Ok(Outcome::Degraded(words)) => format!("degraded: {words}"),
             Ok(Outcome::Unknown(words)) => format!("unknown: {words}"),
             Err(words) => words,
-        };
+        }
+    }
+
+    #[test]
+    fn both_sides_of_each_bound() {
+        // 2027-01-01T00:00:00Z.
+        let end = SystemTime::UNIX_EPOCH + Duration::from_secs(1_798_761_600);
+        let (usual, short) = (Days { warn: 21, critical: 7 }, Duration::from_secs(1));
         let on = "on 2027-01-01";
         for (left, words) in [
-            (21 * DAY_SECONDS, "good".to_owned()),
-            (21 * DAY_SECONDS - 1, format!("degraded: the certificate expires in 20 days, {on}")),
-            (7 * DAY_SECONDS, format!("degraded: the certificate expires in 7 days, {on}")),
-            (7 * DAY_SECONDS - 1, format!("the certificate expires in 6 days, {on}")),
-            (DAY_SECONDS, format!("the certificate expires in 1 day, {on}")),
-            (0, format!("the certificate expires in 0 days, {on}")),
-            (-1, "TLS: the certificate has expired on 2027-01-01".to_owned()),
+            (21 * DAY, "good".to_owned()),
+            (21 * DAY - short, format!("degraded: the certificate expires in 20 days, {on}")),
+            (7 * DAY, format!("degraded: the certificate expires in 7 days, {on}")),
+            (7 * DAY - short, format!("the certificate expires in 6 days, {on}")),
+            (DAY, format!("the certificate expires in 1 day, {on}")),
+            (Duration::ZERO, format!("the certificate expires in 0 days, {on}")),
         ] {
-            assert_eq!(of(days(21, 7).judge(&[END], END - left)), words);
+            assert_eq!(judged(&[end], end - left, usual), words);
         }
-        assert_eq!(days(0, 0).judge(&[END], END), Ok(Outcome::Good));
-        assert!(days(21, 7).judge(&[], END).is_err());
-        let chain = of(days(21, 7).judge(&[END + 90 * DAY_SECONDS, END], END - DAY_SECONDS));
+        assert_eq!(judged(&[end], end + short, usual), format!("TLS: the certificate has expired {on}"));
+        assert_eq!(judged(&[end], end, Days { warn: 0, critical: 0 }), "good");
+        assert_eq!(judged(&[], end, usual), "TLS: the server shows no certificate");
+        let chain = judged(&[end + 90 * DAY, end], end - DAY, usual);
         assert_eq!(chain, format!("a certificate of its chain expires in 1 day, {on}"));
-        assert!(not_after(&CertificateDer::from_slice(b"\x30\x03x")).is_none());
     }
 
     #[test]

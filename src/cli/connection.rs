@@ -7,6 +7,7 @@ use clap::{Args, ValueHint};
 
 use super::ColorChoice;
 use crate::duration;
+use crate::net::route::Pin;
 
 /// Where the server is and how to reach it.
 #[derive(Debug, Clone, Args)]
@@ -41,6 +42,10 @@ pub struct ConnectionArgs {
     /// PEM file of the client certificate's key
     #[arg(long, value_name = "PATH", requires = "cert", global = true, value_hint = ValueHint::FilePath)]
     pub key: Option<PathBuf>,
+
+    /// Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several
+    #[arg(long, value_name = "HOST:PORT:ADDRESS", global = true)]
+    pub resolve: Vec<Pin>,
 
     /// Longest time to connect: name lookup, TCP, TLS and upgrade together
     #[arg(long, value_name = "DURATION", default_value = "10s", global = true, value_parser = positive)]

@@ -50,18 +50,30 @@ pub enum ControlAction {
         /// The feed, all when not given
         #[arg(value_name = "FEED", value_parser = selection(), default_value = "all", hide_default_value = true)]
         what: Selection,
+
+        /// Look whether it was done: listen to the feeds meanwhile, and show which sent and how fast
+        #[arg(long)]
+        verify: bool,
     },
     /// Stop the regular messages of a feed
     Pause {
         /// The feed, or all
         #[arg(value_name = "FEED|all", value_parser = selection())]
         what: Selection,
+
+        /// Ask again afterwards whether it was done
+        #[arg(long)]
+        verify: bool,
     },
     /// Let the regular messages of a feed go on
     Resume {
         /// The feed, or all
         #[arg(value_name = "FEED|all", value_parser = selection())]
         what: Selection,
+
+        /// Ask again afterwards whether it was done
+        #[arg(long)]
+        verify: bool,
     },
     /// Ask what is paused; changes nothing
     Check,

@@ -1,12 +1,23 @@
 //! `veloflux watch`: what to follow, for how long, and what to do when it breaks.
 
+mod alerts;
+mod gate;
+mod recording;
+mod rhythm;
+
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+pub use alerts::{AlertArgs, AlertOn};
+pub use gate::GateArgs;
+pub use recording::{RecordingArgs, Speed};
+pub use rhythm::{OnStale, Rate, StaleArgs};
+
 use super::connection::positive;
 use super::subject::SubjectParser;
 use super::{ConnectionArgs, OutputArgs, Subject};
+use crate::expression::Expression;
 
 /// The flags of `watch`.
 #[derive(Debug, Clone, Args)]
@@ -24,9 +35,13 @@ pub struct WatchArgs {
     #[arg(short, long, value_name = "DURATION", value_parser = positive)]
     pub duration: Option<Duration>,
 
-    /// Fail (124) if the count is not reached in this time
+    /// Fail (124) if what is waited for, by --count or --until, has not come in this time
     #[arg(long, value_name = "DURATION", value_parser = positive)]
     pub timeout: Option<Duration>,
+
+    /// Flags of what is waited for.
+    #[command(flatten)]
+    pub gate: GateArgs,
 
     /// How messages are written
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Output")]
@@ -35,6 +50,37 @@ pub struct WatchArgs {
     /// The same as `--format json`
     #[arg(long, conflicts_with = "format", help_heading = "Output")]
     pub json: bool,
+
+    /// Write these values of each message only, for example `.data.cpu` or `.state.backends[].status`
+    #[arg(long, value_name = "EXPR", value_parser = gate::selection, conflicts_with = "changes", help_heading = "Output")]
+    pub select: Option<Expression>,
+
+    /// Write only what changed, old -> new
+    #[arg(long, help_heading = "Output")]
+    pub changes: bool,
+
+    /// Write at most so many messages of each feed, for example `2/s`: the newest wins, the rest is counted
+    #[arg(long, value_name = "N/s", value_parser = Rate::parse, help_heading = "Output")]
+    pub max_rate: Option<Rate>,
+
+    /// Flags of silence.
+    #[command(flatten)]
+    pub stale: StaleArgs,
+
+    /// Flags of recordings.
+    #[command(flatten)]
+    pub recording: RecordingArgs,
+
+    /// Flags of alerts.
+    #[command(flatten)]
+    pub alerts: AlertArgs,
+
+    /// All feeds of one server on a full screen; `?` shows the keys
+    #[arg(long, help_heading = "Output", conflicts_with_all = [
+        "count", "timeout", "until", "stable_for", "fail_if", "format", "json", "select", "changes", "max_rate",
+        "record", "replay", "exec", "notify", "on", "cooldown",
+    ])]
+    pub dashboard: bool,
 
     /// Flags of the reconnecting.
     #[command(flatten)]

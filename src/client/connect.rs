@@ -7,15 +7,14 @@ use std::time::Duration;
 use http::header::{self, HeaderMap, HeaderValue};
 use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
-use tokio_tungstenite::tungstenite;
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::endpoint::Endpoint;
+use super::upgrade::{Opening, Terms};
 use crate::limits;
-use crate::net::Fault;
-use crate::net::dial::{self, DialError, Peer, Phases, Stream, dial};
+use crate::net::dial::{self, DialError, Dialed, Peer, Phases, Stream};
+use crate::net::{Fault, Route};
 use crate::protocol::control::ErrorAnswer;
 
 /// How servers are reached.
@@ -27,6 +26,8 @@ pub struct Access {
     pub headers: HeaderMap,
     /// Longest time to connect: all phases together.
     pub timeout: Duration,
+    /// Pinned addresses and proxies.
+    pub route: Arc<Route>,
 }
 
 /// An open WebSocket.
@@ -91,14 +92,10 @@ impl ConnectError {
         }
     }
 
-    /// The phase that failed: `dns`, `tcp`, `tls` or `upgrade`.
+    /// The phase that failed: `dns`, `tcp`, `proxy`, `tls` or `upgrade`.
     pub fn phase(&self) -> &'static str {
         match self {
-            ConnectError::Dial(error) => match error.phase {
-                dial::Phase::Dns => "dns",
-                dial::Phase::Tcp => "tcp",
-                dial::Phase::Tls => "tls",
-            },
+            ConnectError::Dial(error) => error.phase.name(),
             ConnectError::Upgrade { .. } => "upgrade",
         }
     }
@@ -117,48 +114,48 @@ impl ConnectError {
 /// # Errors
 /// [`ConnectError`] with the phase that failed. Nothing is left open.
 pub async fn connect(endpoint: &Endpoint, access: &Access) -> Result<Connection, ConnectError> {
-    let deadline = Instant::now() + access.timeout;
-    let host = endpoint.host();
-    let tls = endpoint.secure().then_some(&access.tls);
-    let dialed = dial(Peer { host: &host, port: endpoint.port(), tls }, deadline).await?;
+    open(endpoint, access).await.map(|(connection, _)| connection)
+}
 
+/// The same, with what was agreed on in the handshake.
+pub(super) async fn open(endpoint: &Endpoint, access: &Access) -> Result<(Connection, Terms), ConnectError> {
+    let deadline = Instant::now() + access.timeout;
+    let Dialed { stream, peer, phases } = dial(endpoint, access, deadline).await?;
     let started = Instant::now();
-    let shaken = timeout_at(deadline, upgrade(endpoint, access, dialed.stream)).await;
+    let shaken = timeout_at(deadline, upgrade(endpoint, access, stream)).await;
     let took = started.elapsed();
     match shaken.unwrap_or(Err(Refusal::Fault(Fault::Deadline(took)))) {
-        Ok(socket) => Ok(Connection { socket, peer: dialed.peer, phases: dialed.phases, upgrade: took }),
-        Err(refusal) => Err(ConnectError::Upgrade { phases: dialed.phases, took, refusal }),
+        Ok((socket, terms)) => Ok((Connection { socket, peer, phases, upgrade: took }, terms)),
+        Err(refusal) => Err(ConnectError::Upgrade { phases, took, refusal }),
     }
 }
 
-async fn upgrade(endpoint: &Endpoint, access: &Access, stream: Stream) -> Result<WebSocketStream<Stream>, Refusal> {
+/// Dials the server of an endpoint.
+pub(super) async fn dial(endpoint: &Endpoint, access: &Access, deadline: Instant) -> Result<Dialed, DialError> {
+    let host = endpoint.host();
+    let tls = endpoint.secure().then_some(&access.tls);
+    dial::dial(Peer { host: &host, port: endpoint.port(), tls, route: &access.route }, deadline).await
+}
+
+async fn upgrade(
+    endpoint: &Endpoint,
+    access: &Access,
+    mut stream: Stream,
+) -> Result<(WebSocketStream<Stream>, Terms), Refusal> {
     let config = WebSocketConfig::default()
         .read_buffer_size(limits::CLIENT_READ_BUFFER_BYTES)
         .write_buffer_size(0)
         .max_message_size(Some(limits::CLIENT_MESSAGE_BYTES_MAX))
         .max_frame_size(Some(limits::CLIENT_MESSAGE_BYTES_MAX));
-    let request = request(endpoint, access).map_err(|why| Refusal::Fault(Fault::Protocol("HTTP", why)))?;
-    match client_async_with_config(request, stream, Some(config)).await {
-        Ok((socket, _)) => Ok(socket),
-        Err(error) => Err(refusal(error)),
+    let not_http = |why| Refusal::Fault(Fault::Protocol("HTTP", why));
+    let opening = Opening::new(endpoint, access).map_err(not_http)?;
+    let answer = opening.ask(&mut stream).await.map_err(Refusal::Fault)?;
+    if answer.status != 101 {
+        return Err(answer.refusal(&mut stream).await);
     }
-}
-
-/// The request for the handshake, whose own headers nobody can override.
-fn request(endpoint: &Endpoint, access: &Access) -> Result<http::Request<()>, String> {
-    let mut request = http::Request::new(());
-    *request.uri_mut() = endpoint.uri().map_err(|error| error.to_string())?;
-    let headers = request.headers_mut();
-    headers.extend(headers_of(endpoint, access)?);
-    for (name, value) in [
-        (header::CONNECTION, HeaderValue::from_static("Upgrade")),
-        (header::UPGRADE, HeaderValue::from_static("websocket")),
-        (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
-        (header::SEC_WEBSOCKET_KEY, HeaderValue::from_str(&generate_key()).map_err(|error| error.to_string())?),
-    ] {
-        headers.insert(name, value);
-    }
-    Ok(request)
+    let terms = opening.judge(&answer).map_err(|why| Refusal::Fault(Fault::Protocol("WebSocket", why)))?;
+    let socket = WebSocketStream::from_partially_read(stream, answer.rest, Role::Client, Some(config)).await;
+    Ok((socket, terms))
 }
 
 /// The headers of every request to `endpoint`: host, who we are, the token, and what the user added.
@@ -177,23 +174,8 @@ pub fn headers_of(endpoint: &Endpoint, access: &Access) -> Result<HeaderMap, Str
     Ok(headers)
 }
 
-fn refusal(error: tungstenite::Error) -> Refusal {
-    match error {
-        tungstenite::Error::Http(response) => Refusal::Status {
-            status: response.status().as_u16(),
-            retry_after: retry_after(response.headers()),
-            message: response.body().as_deref().and_then(message),
-        },
-        tungstenite::Error::Io(error) => Refusal::Fault(Fault::from(error)),
-        tungstenite::Error::Protocol(tungstenite::error::ProtocolError::HandshakeIncomplete) => {
-            Refusal::Fault(Fault::Closed)
-        }
-        other => Refusal::Fault(Fault::Protocol("HTTP", other.to_string())),
-    }
-}
-
 /// `Retry-After` in seconds; the form with a date is not read: clocks differ.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(limits::RETRY_HINT_MAX))
 }

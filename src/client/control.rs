@@ -26,6 +26,13 @@ pub struct Answer {
     pub message: Option<String>,
 }
 
+impl Answer {
+    /// Whether it says yes.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum NoAnswer {
@@ -56,7 +63,7 @@ pub async fn post(
     headers.remove(header::HOST);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let url = Url::parse(&endpoint.url("http")).map_err(|error| NoAnswer::Impossible(error.to_string()))?;
-    let client = HttpClient::for_control(&access.tls, deadline);
+    let client = HttpClient::for_control(&access.tls, deadline, &access.route, (&endpoint.host(), endpoint.port()));
     let request = Request { method: Method::POST, url, headers, body };
     loop {
         match client.send(request.clone()).await {

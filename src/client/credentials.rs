@@ -3,8 +3,12 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
 use super::endpoint::Endpoint;
 use crate::net::fault::io_words;
+use crate::protocol::Timestamp;
 use crate::rendezvous;
 use crate::secret::{BadSecret, Secret};
 
@@ -80,6 +84,19 @@ pub fn of_local_server(endpoint: &Endpoint) -> Result<Option<Secret>, NoToken> {
     file.map(|file| read(&file)).transpose()
 }
 
+/// When a token expires, if it is a JSON Web Token that says so. Nobody verifies it here: that is the server's business.
+pub fn expiry(token: &Secret) -> Option<Timestamp> {
+    #[derive(serde::Deserialize)]
+    struct Claims {
+        exp: f64,
+    }
+    let mut parts = token.expose().split('.');
+    let (_, payload, _) = (parts.next()?, parts.next()?, parts.next()?);
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?;
+    let claims: Claims = serde_json::from_slice(&claims).ok()?;
+    jiff::Timestamp::from_second(claims.exp as i64).ok().map(Timestamp::from)
+}
+
 /// How far a token may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
@@ -115,6 +132,21 @@ mod tests {
             let endpoint = || Server::parse(url).expect(url).itself();
             assert_eq!(endpoint().with_token(token(), Reach::Confidential).is_ok(), may, "{url}");
             assert!(endpoint().with_token(token(), Reach::Anywhere).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_expiry_of_a_token_is_read_and_anything_else_has_none() {
+        let token = |claims: &str| {
+            let text = format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(claims));
+            expiry(&Secret::parse(&text).expect("a token")).map(|at| at.to_string())
+        };
+        assert_eq!(token("{\"exp\":1705314600,\"sub\":\"a\"}").as_deref(), Some("2024-01-15T10:30:00.000Z"));
+        for claims in ["{}", "{\"exp\":\"soon\"}", "[]", "{\"exp\":1e300}"] {
+            assert_eq!(token(claims), None, "{claims}");
+        }
+        for text in ["hunter2", "a.b.c", "e30.e30"] {
+            assert_eq!(expiry(&Secret::parse(text).expect("a token")), None, "{text}");
         }
     }
 

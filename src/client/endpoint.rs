@@ -1,9 +1,6 @@
 //! Endpoints: which URL a feed of a server has, and to whom a token may be shown.
 
-use std::net::IpAddr;
-
-use http::Uri;
-
+use crate::net::route::is_loopback;
 use crate::net::{BadTarget, Target};
 use crate::protocol::Feed;
 use crate::secret::Secret;
@@ -141,11 +138,6 @@ impl Endpoint {
         url.split('?').next().unwrap_or_default().to_owned()
     }
 
-    /// The URL as the WebSocket handshake wants it.
-    pub(super) fn uri(&self) -> Result<Uri, http::uri::InvalidUri> {
-        self.url("ws").parse()
-    }
-
     /// Whether what is sent there can be read by the two ends only: TLS, or it does not leave this machine.
     pub fn confidential(&self) -> bool {
         self.secure() || self.is_loopback()
@@ -153,8 +145,7 @@ impl Endpoint {
 
     /// Whether it is on this machine.
     pub fn is_loopback(&self) -> bool {
-        let host = self.host();
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        is_loopback(&self.host())
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::connect::{ConnectError, Refusal};
 use crate::limits;
 use crate::net::Fault;
@@ -30,10 +32,22 @@ pub enum Loss {
     TooBig(usize),
     /// Pings in a row without a sign of life.
     Silent(u32),
+    /// It brought nothing for this long, and was given up for that.
+    Stale(Duration),
+    /// A loss of the past, as a recording tells it.
+    Recorded {
+        /// See [`Loss::cause`].
+        cause: String,
+        /// In words.
+        words: String,
+        /// What could be done about it.
+        verdict: Verdict,
+    },
 }
 
 /// Whether trying again can help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It can, and the server may have asked to wait this long.
     Retry(Option<Duration>),
@@ -65,11 +79,14 @@ impl Loss {
                 (_, Some(Advice::Change)) | (4400..=4499, None) => Verdict::Hopeless,
                 _ => Verdict::Retry(retry_after_ms(reason)),
             },
-            Loss::Broken(_) | Loss::Violation(_) | Loss::TooBig(_) | Loss::Silent(_) => Verdict::Retry(None),
+            Loss::Broken(_) | Loss::Violation(_) | Loss::TooBig(_) | Loss::Silent(_) | Loss::Stale(_) => {
+                Verdict::Retry(None)
+            }
+            Loss::Recorded { verdict, .. } => *verdict,
         }
     }
 
-    /// The cause in one word or number, for counting: `dns`, `tcp`, `401`, `1006`, `silent`.
+    /// The cause in one word or number, for counting: `dns`, `tcp`, `401`, `1006`, `silent`, `stale`.
     pub fn cause(&self) -> String {
         match self {
             Loss::NotMade(error) => {
@@ -80,6 +97,8 @@ impl Loss {
             Loss::Violation(_) => "1002".to_owned(),
             Loss::TooBig(_) => "1009".to_owned(),
             Loss::Silent(_) => "silent".to_owned(),
+            Loss::Stale(_) => "stale".to_owned(),
+            Loss::Recorded { cause, .. } => cause.clone(),
         }
     }
 }
@@ -101,6 +120,8 @@ impl fmt::Display for Loss {
                 write!(f, "1009 a message of {bytes} bytes, more than {}", limits::CLIENT_MESSAGE_BYTES_MAX)
             }
             Loss::Silent(missed) => write!(f, "no sign of life after {missed} pings in a row"),
+            Loss::Stale(silent) => write!(f, "no message for {}", passed(*silent)),
+            Loss::Recorded { words, .. } => f.write_str(words),
         }
     }
 }

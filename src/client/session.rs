@@ -6,7 +6,6 @@
 //! that trying again cannot heal, the tries used up, or nobody listening to its events.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
@@ -22,6 +21,7 @@ use super::event::{Ending, Event, Invalid, Opened, Received, What};
 use super::gap::Sequence;
 use super::heartbeat::{Beat, Heartbeat, Pulse};
 use super::loss::{Loss, Verdict};
+use super::stale::{Patience, Staleness, WhenStale};
 use crate::limits;
 use crate::net::Fault;
 use crate::protocol::{CloseCode, Timestamp};
@@ -36,6 +36,10 @@ pub struct Habits {
     pub pulse: Pulse,
     /// What a ping looks like.
     pub ping: Ping,
+    /// How long a silence of the feed may be.
+    pub patience: Patience,
+    /// What to do when it is longer.
+    pub when_stale: WhenStale,
     /// Messages after which it is enough. None: never.
     pub count: Option<u64>,
 }
@@ -161,7 +165,8 @@ impl Session {
         let Connection { mut socket, peer, phases, upgrade } = connection;
         voice.tell(What::Open(Opened { peer, phases, upgrade })).await?;
         let mut heart = Heartbeat::new(self.habits.pulse, Instant::now());
-        let mut stale = Staleness::new(self.endpoint.feed.map(|feed| feed.cadence()), Instant::now());
+        let cadence = self.endpoint.feed.map(|feed| feed.cadence());
+        let mut stale = Staleness::new(self.habits.patience.span(cadence), Instant::now());
         loop {
             let frame = tokio::select! {
                 // In this order: what has arrived is a sign of life even if its ping has just been given up. Each branch may
@@ -189,7 +194,9 @@ impl Session {
                     continue;
                 }
                 () = sleep_until(stale.due_at()) => {
-                    voice.tell(What::Stale(stale.tell(Instant::now()))).await?;
+                    if let Some(heard) = self.silent(&mut stale, &mut socket, voice).await? {
+                        return Ok(heard);
+                    }
                     continue;
                 }
             };
@@ -240,7 +247,24 @@ impl Session {
                 }
                 None => return Ok(Heard::Lost(Loss::Broken(Fault::Closed))),
             }
+            // A peer that floods us with control frames leaves no room for the timers above, and says nothing all the same.
+            if stale.due_at() <= Instant::now()
+                && let Some(heard) = self.silent(&mut stale, &mut socket, voice).await?
+            {
+                return Ok(heard);
+            }
         }
+    }
+
+    /// Tells that nothing has been said for too long. How listening ends, where that is a reason to end it.
+    async fn silent(&self, stale: &mut Staleness, socket: &mut Socket, voice: &Voice) -> Result<Option<Heard>, Deaf> {
+        let silent = stale.tell(Instant::now());
+        voice.tell(What::Stale(silent)).await?;
+        if self.habits.when_stale != WhenStale::Reconnect {
+            return Ok(None);
+        }
+        close(socket, CloseCode::Done, "").await;
+        Ok(Some(Heard::Lost(Loss::Stale(silent))))
     }
 
     /// Tells a text message, and the gap before it. Whether it was one.
@@ -281,35 +305,6 @@ impl Ping {
             return None;
         }
         serde_json::from_str::<Pong>(text).ok().filter(|pong| pong.kind == "pong").map(|pong| pong.timestamp)
-    }
-}
-
-/// When a feed has been silent for too long. Told once a silence.
-struct Staleness {
-    after: Option<Duration>,
-    last: Instant,
-    due: Option<Instant>,
-}
-
-impl Staleness {
-    fn new(cadence: Option<Duration>, now: Instant) -> Self {
-        let after = cadence.map(|cadence| cadence * limits::STALE_AFTER_CADENCES);
-        Staleness { after, last: now, due: after.map(|after| now + after) }
-    }
-
-    fn due_at(&self) -> Instant {
-        // A day that never comes: the loop that asks ends or asks again long before.
-        self.due.unwrap_or_else(|| self.last + Duration::from_secs(366 * 86_400))
-    }
-
-    fn heard(&mut self, now: Instant) {
-        self.last = now;
-        self.due = self.after.map(|after| now + after);
-    }
-
-    fn tell(&mut self, now: Instant) -> Duration {
-        self.due = None;
-        now - self.last
     }
 }
 

@@ -1,4 +1,6 @@
-//! `veloflux control`: one POST to every server, and what it answered.
+//! `veloflux control`: one POST to every server, what it answered, and whether it was done.
+
+mod verify;
 
 use std::time::Duration;
 
@@ -12,16 +14,17 @@ use crate::cli::{ControlAction, ControlArgs, Format};
 use crate::client::backoff::{Backoff, Jitter, Schedule};
 use crate::client::connect::Access;
 use crate::client::control::{Answer, NoAnswer, post};
-use crate::client::endpoint::Endpoint;
+use crate::client::endpoint::{Endpoint, Server};
 use crate::exit::Exit;
 use crate::limits;
 use crate::net::fault::in_words;
 use crate::output::{Stdout, Talk, Unwritable, clean};
 use crate::protocol::Feed;
 use crate::protocol::control::{CONTROL_PATH, Command, ControlAnswer, FORCE_UPDATE_PATH, ForceUpdateAnswer, Selection};
+use verify::{State, Verified};
 
 /// How often and how fast a command that could not be sent is tried again: long enough for a server that restarts.
-const RETRIES: Schedule = Schedule {
+pub(super) const RETRIES: Schedule = Schedule {
     max_attempts: Some(3),
     base_delay: Duration::from_millis(250),
     max_delay: Duration::from_secs(1),
@@ -34,11 +37,11 @@ pub(super) async fn run(args: ControlArgs) -> Exit {
     let talk = setup::talk(&args.output);
     let (path, body) = request(args.action);
     let ready = Setup::new(&args.connection).and_then(|setup| {
-        let endpoints: Result<Vec<Endpoint>, Failure> =
-            setup.servers.iter().map(|server| setup.command(server, path)).collect();
-        Ok((endpoints?, setup.access))
+        let places: Result<Vec<Place>, Failure> =
+            setup.servers.iter().map(|server| Place::of(server, path, args.action, &setup, talk)).collect();
+        Ok((places?, setup.access))
     });
-    let (endpoints, access) = match ready {
+    let (places, access) = match ready {
         Ok(ready) => ready,
         Err(Failure { exit, message }) => {
             talk.error(&message);
@@ -56,12 +59,12 @@ pub(super) async fn run(args: ControlArgs) -> Exit {
         deadline: args.timeout + limits::CLOSE_GRACE,
     };
     let mut exit = Exit::Done;
-    for endpoint in &endpoints {
+    for place in &places {
         let done = if args.dry_run {
-            errand.rehearse(endpoint).map(|()| Exit::Done)
+            errand.rehearse(&place.command).map(|()| Exit::Done)
         } else {
-            timeout(args.timeout, errand.run(endpoint)).await.unwrap_or_else(|_| {
-                talk.error(&format!("{}: no answer within {}", endpoint.address(), in_words(args.timeout)));
+            timeout(args.timeout, errand.run(place)).await.unwrap_or_else(|_| {
+                talk.error(&format!("{}: no answer within {}", place.command.address(), in_words(args.timeout)));
                 Ok(Exit::Deadline)
             })
         };
@@ -74,13 +77,39 @@ pub(super) async fn run(args: ControlArgs) -> Exit {
     exit
 }
 
+/// A server, and where on it the command goes.
+struct Place {
+    command: Endpoint,
+    /// Where the state is asked for, to see whether it was done.
+    check: Endpoint,
+    /// The feeds to listen to meanwhile.
+    feeds: Vec<(Feed, Endpoint)>,
+}
+
+impl Place {
+    fn of(server: &Server, path: &str, action: ControlAction, setup: &Setup, talk: Talk) -> Result<Place, Failure> {
+        let feeds = match action {
+            ControlAction::ForceUpdate { what, verify: true } => what.feeds(),
+            _ => Vec::new(),
+        };
+        let feeds = feeds.into_iter().map(|feed| Ok((feed, setup.introduce(server.feed(feed), talk)?)));
+        Ok(Place {
+            command: setup.command(server, path)?,
+            check: setup.command(server, CONTROL_PATH)?,
+            feeds: feeds.collect::<Result<_, Failure>>()?,
+        })
+    }
+}
+
 /// Path and body of an action.
 fn request(action: ControlAction) -> (&'static str, Option<Value>) {
     match action {
-        ControlAction::ForceUpdate { what: Selection::All } => (FORCE_UPDATE_PATH, None),
-        ControlAction::ForceUpdate { what: Selection::One(feed) } => (FORCE_UPDATE_PATH, Some(json!({ "type": feed }))),
-        ControlAction::Pause { what } => (CONTROL_PATH, Some(Command::Pause(what).body())),
-        ControlAction::Resume { what } => (CONTROL_PATH, Some(Command::Resume(what).body())),
+        ControlAction::ForceUpdate { what: Selection::All, .. } => (FORCE_UPDATE_PATH, None),
+        ControlAction::ForceUpdate { what: Selection::One(feed), .. } => {
+            (FORCE_UPDATE_PATH, Some(json!({ "type": feed })))
+        }
+        ControlAction::Pause { what, .. } => (CONTROL_PATH, Some(Command::Pause(what).body())),
+        ControlAction::Resume { what, .. } => (CONTROL_PATH, Some(Command::Resume(what).body())),
         ControlAction::Check => (CONTROL_PATH, None),
     }
 }
@@ -97,8 +126,41 @@ struct Errand<'a> {
 }
 
 impl Errand<'_> {
-    async fn run(&self, endpoint: &Endpoint) -> Result<Exit, Unwritable> {
+    async fn run(&self, place: &Place) -> Result<Exit, Unwritable> {
+        let witnesses = match verify::gather(&place.feeds, self.access).await {
+            Ok(witnesses) => witnesses,
+            Err(error) => {
+                self.talk.error(&format!("nothing was sent: cannot verify it: {error}"));
+                return Ok(Exit::Unreachable);
+            }
+        };
         let body = self.body.as_ref().map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        let (answer, seen) = verify::during(witnesses, self.post(&place.command, body), done).await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(exit) => return Ok(exit),
+        };
+        if !answer.is_success() {
+            return self.refused(&place.command, &answer);
+        }
+        let verified = match self.action {
+            ControlAction::ForceUpdate { verify: true, .. } => Some(Verified::Sent(seen)),
+            ControlAction::Pause { what, verify: true } => Some(self.ask(place, what, State::Paused).await),
+            ControlAction::Resume { what, verify: true } => Some(self.ask(place, what, State::Running).await),
+            _ => None,
+        };
+        self.show(&place.command, &answer, verified.as_ref())?;
+        match verified.as_ref().and_then(Verified::complaint) {
+            None => Ok(Exit::Done),
+            Some(complaint) => {
+                self.talk.error(&format!("{}: {complaint}", place.command.address()));
+                Ok(Exit::Failed)
+            }
+        }
+    }
+
+    /// Posts, and says why there is no answer where there is none.
+    async fn post(&self, endpoint: &Endpoint, body: Bytes) -> Result<Answer, Exit> {
         self.talk.detail(&format!("POST {} {}", endpoint.url("http"), String::from_utf8_lossy(&body)));
         let answer = match post(endpoint, self.access, body, self.deadline, Backoff::new(RETRIES)).await {
             Ok(answer) => answer,
@@ -111,13 +173,23 @@ impl Errand<'_> {
                     NoAnswer::Impossible(_) => (Exit::Usage, ""),
                 };
                 self.talk.error(&format!("{}: {error}{hint}", endpoint.address()));
-                return Ok(exit);
+                return Err(exit);
             }
         };
         self.talk.detail(&format!("{} {}", answer.status, clean(&answer.body)));
-        if (200..300).contains(&answer.status) {
-            return self.show(endpoint, &answer).map(|()| Exit::Done);
-        }
+        Ok(answer)
+    }
+
+    /// Asks which feeds are paused now.
+    async fn ask(&self, place: &Place, what: Selection, wanted: State) -> Verified {
+        let paused = match self.post(&place.check, Bytes::new()).await {
+            Ok(answer) => serde_json::from_str::<ControlAnswer>(&answer.body).ok().map(|answer| answer.paused),
+            Err(_) => None,
+        };
+        Verified::Told { what, wanted, paused }
+    }
+
+    fn refused(&self, endpoint: &Endpoint, answer: &Answer) -> Result<Exit, Unwritable> {
         let exit = if matches!(answer.status, 401 | 403) { Exit::Denied } else { Exit::Failed };
         let hint = match (exit, &endpoint.token) {
             (Exit::Denied, None) => "; no token was found: give one with `--token-file` or `VELOFLUX_TOKEN`",
@@ -126,25 +198,30 @@ impl Errand<'_> {
         let message = answer.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
         self.talk.error(&format!("{} answered {}{message}{hint}", endpoint.address(), answer.status));
         if self.format == Format::Json {
-            self.show_json(endpoint, &answer)?;
+            self.show_json(endpoint, answer, None)?;
         }
         Ok(exit)
     }
 
-    fn show(&self, endpoint: &Endpoint, answer: &Answer) -> Result<(), Unwritable> {
+    fn show(&self, endpoint: &Endpoint, answer: &Answer, verified: Option<&Verified>) -> Result<(), Unwritable> {
         match self.format {
-            Format::Json => self.show_json(endpoint, answer),
+            Format::Json => self.show_json(endpoint, answer, verified),
             Format::Text if self.talk.volume == crate::output::stderr::Volume::Quiet => Ok(()),
             Format::Text => {
-                self.stdout.line(&format!("{}  {}", endpoint.address(), clean(&outcome(self.action, &answer.body))))
+                let outcome = outcome(self.action, &answer.body);
+                self.stdout.line(&format!("{}  {}", endpoint.address(), clean(&outcome)))?;
+                verified.map(Verified::lines).unwrap_or_default().iter().try_for_each(|line| self.stdout.line(line))
             }
         }
     }
 
-    fn show_json(&self, endpoint: &Endpoint, answer: &Answer) -> Result<(), Unwritable> {
+    fn show_json(&self, endpoint: &Endpoint, answer: &Answer, verified: Option<&Verified>) -> Result<(), Unwritable> {
         // What is not JSON is passed on as text.
         let body = serde_json::from_str(&answer.body).unwrap_or_else(|_| Value::from(answer.body.as_str()));
-        let record = json!({ "server": endpoint.address(), "status": answer.status, "answer": body });
+        let mut record = json!({ "server": endpoint.address(), "status": answer.status, "answer": body });
+        if let Some(verified) = verified {
+            record["verified"] = verified.record();
+        }
         self.stdout.line(&clean::clean_json(&record.to_string()))
     }
 
@@ -168,8 +245,13 @@ impl Errand<'_> {
     }
 }
 
+/// Whether a command was answered, and with success.
+fn done(answer: &Result<Answer, Exit>) -> bool {
+    answer.as_ref().is_ok_and(Answer::is_success)
+}
+
 /// What a good answer says, in words.
-fn outcome(action: ControlAction, body: &str) -> String {
+pub(super) fn outcome(action: ControlAction, body: &str) -> String {
     let names = |feeds: &[Feed]| feeds.iter().map(|feed| feed.name()).collect::<Vec<_>>().join(", ");
     if let ControlAction::ForceUpdate { .. } = action {
         return match serde_json::from_str::<ForceUpdateAnswer>(body) {

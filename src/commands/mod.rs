@@ -10,7 +10,7 @@ mod watch;
 use std::process::ExitCode;
 
 use crate::cli::{self, Command, Format};
-use crate::exit::Exit;
+use crate::exit::{Exit, Plugin};
 use crate::output::Unwritable;
 
 /// Why a command failed before its work was done.
@@ -30,29 +30,34 @@ impl Failure {
 pub fn run() -> ExitCode {
     let command = match cli::parse() {
         Ok(cli) => cli.command,
-        Err(error) => return refuse(&error).into(),
+        Err(error) => return refuse(&error),
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let exit = match command {
         Command::Serve(args) => block_on(cores, serve::run(args)),
-        Command::Watch(args) => block_on(2, watch::run(args)),
-        Command::Probe(args) => block_on(2, probe::run(args)),
+        Command::Watch(args) => block_on(2, watch::run(*args)),
+        Command::Probe(args) => match block_on(2, probe::run(args)) {
+            probe::Ending::Command(exit) => exit,
+            probe::Ending::Plugin(plugin) => return plugin.into(),
+        },
         Command::Control(args) => block_on(2, control::run(args)),
     };
     signals::end(exit)
 }
 
 /// Shows help, the version, or what is wrong with the command line.
-fn refuse(error: &cli::Refusal) -> Exit {
+fn refuse(error: &cli::Refusal) -> ExitCode {
     match (error.print(), error.use_stderr()) {
-        (_, true) => Exit::Usage,
-        (Err(error), false) if error.kind() != std::io::ErrorKind::BrokenPipe => Exit::Failed,
-        (_, false) => Exit::Done,
+        // A monitoring system takes 2 for a failure of what is monitored.
+        (_, true) if cli::wants_plugin(std::env::args_os()) => Plugin::Unknown.into(),
+        (_, true) => Exit::Usage.into(),
+        (Err(error), false) if error.kind() != std::io::ErrorKind::BrokenPipe => Exit::Failed.into(),
+        (_, false) => Exit::Done.into(),
     }
 }
 
 /// Runs a command to its end. What still runs then is cut off: the command has decided that it does not matter.
-fn block_on(threads: usize, command: impl Future<Output = Exit>) -> Exit {
+fn block_on<T>(threads: usize, command: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let runtime = runtime.expect("a process that was started can start a few threads");
     let exit = runtime.block_on(command);

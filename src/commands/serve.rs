@@ -12,6 +12,7 @@ use crate::cli::ServeArgs;
 use crate::config::{self, Overrides, Settings};
 use crate::exit::Exit;
 use crate::feeds::World;
+use crate::limits::LOG_FLUSH_TIMEOUT;
 use crate::output::color::Wish;
 use crate::output::stderr::Volume;
 use crate::output::{Paint, Stdout, Talk};
@@ -44,15 +45,21 @@ pub(super) async fn run(args: ServeArgs) -> Exit {
             Err(error) => super::unwritten(talk, &error),
         };
     }
-    if let Err(error) = crate::log::start(talk.paint) {
-        talk.error(&error);
-        return Exit::Usage;
-    }
+    // Held to the end: the last lines leave before the process does.
+    let _log = match crate::log::start(talk.paint) {
+        Ok(log) => log,
+        Err(error) => {
+            talk.error(&error);
+            return Exit::Usage;
+        }
+    };
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     match serve(settings, talk).await {
         Ok(exit) => exit,
         Err(error) => {
-            talk.error(&format!("{error:#}"));
+            // A stderr that nobody reads must not keep a server that has failed.
+            let said = tokio::task::spawn_blocking(move || talk.error(&format!("{error:#}")));
+            let _ = tokio::time::timeout(LOG_FLUSH_TIMEOUT, said).await;
             Exit::Failed
         }
     }
@@ -72,7 +79,8 @@ async fn serve(settings: Settings, talk: Talk) -> anyhow::Result<Exit> {
     let app = App::start(Arc::clone(&world), guard, &work, &connections);
     work.spawn(listener::accept(socket, routes::endpoint(&app), Arc::clone(&world.requests), capacity, work.clone()));
     let announced = rendezvous(address, token_file.clone());
-    announce(address, token_file.as_deref(), talk);
+    // On a thread that may wait: whoever started us need not read, and the signals have to be heard all the same.
+    tokio::task::spawn_blocking(move || announce(address, token_file.as_deref(), talk));
 
     let told = signals.next().await;
     tracing::info!(signal = told, "stopping");

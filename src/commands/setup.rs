@@ -10,11 +10,12 @@ use crate::client::connect::Access;
 use crate::client::credentials::{self, Reach};
 use crate::client::endpoint::{Endpoint, Server};
 use crate::exit::Exit;
+use crate::net::Route;
 use crate::net::tls::{self, Identity, Sessions, TlsOptions, Trust};
 use crate::output::color::Wish;
 use crate::output::stderr::Volume;
 use crate::output::{Paint, Talk};
-use crate::protocol::Feed;
+use crate::protocol::{Feed, Timestamp};
 use crate::secret::Secret;
 
 /// The variable that holds a token.
@@ -63,6 +64,7 @@ impl Setup {
                 tls: tls.map_err(|error| usage(&error))?,
                 headers,
                 timeout: args.connect_timeout,
+                route: Arc::new(Route::from_environment(args.resolve.clone())),
             }),
             token,
             reach: if args.insecure { Reach::Anywhere } else { Reach::Confidential },
@@ -92,7 +94,7 @@ impl Setup {
     }
 
     /// Shows a feed the token we have: one that was given goes to the servers that were given, and to no other address.
-    fn introduce(&self, endpoint: Endpoint, talk: Talk) -> Result<Endpoint, Failure> {
+    pub(super) fn introduce(&self, endpoint: Endpoint, talk: Talk) -> Result<Endpoint, Failure> {
         if !self.servers.iter().any(|server| server.same_origin(&endpoint)) {
             return Ok(endpoint);
         }
@@ -117,10 +119,13 @@ impl Setup {
             Some(token) => Some(token.clone()),
             None => credentials::of_local_server(&endpoint).map_err(denied)?,
         };
-        match token {
-            Some(token) => endpoint.with_token(token, self.reach).map_err(denied),
-            None => Ok(endpoint),
+        let Some(token) = token else { return Ok(endpoint) };
+        // The server would say 401, which could mean anything.
+        if let Some(at) = credentials::expiry(&token).filter(|at| *at < Timestamp::now()) {
+            let message = format!("the token for {} expired {at}; get a new one", endpoint.address());
+            return Err(Failure::new(Exit::Denied, message));
         }
+        endpoint.with_token(token, self.reach).map_err(denied)
     }
 }
 

@@ -4,12 +4,13 @@
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use crate::exit::Exit;
 use crate::limits;
+use crate::output::board;
 use crate::shutdown::Shutdown;
 
 /// Knows whether a signal has come.
@@ -56,7 +57,16 @@ pub(super) fn end(exit: Exit) -> ExitCode {
         Exit::Terminated => SIGTERM,
         _ => return exit.into(),
     };
+    // The dashboard may still have the terminal, if this is the second signal.
+    board::restore();
     // Does not come back, and where it does, the exit code says the same.
     let _ = signal_hook::low_level::emulate_default_handler(number);
     exit.into()
+}
+
+/// Ends the process because its terminal is gone, as the system would have done.
+pub(super) fn hang_up() -> Exit {
+    // Does not come back, and where it does, nobody is left to read what the exit code says.
+    let _ = signal_hook::low_level::emulate_default_handler(SIGHUP);
+    Exit::Failed
 }

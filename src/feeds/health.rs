@@ -40,8 +40,10 @@ impl Producer for Report {
     fn produce(&mut self, cause: Cause) -> BoxFuture<'_, Option<Change>> {
         Box::pin(async move {
             let dependencies = &self.world.settings.dependencies;
-            if cause == Cause::Order {
+            if cause != Cause::Change {
                 self.world.vitals.measure();
+            }
+            if cause == Cause::Order {
                 self.world.dependencies.check_now().await;
             }
             self.flips.borrow_and_update();

@@ -31,7 +31,7 @@ pub struct Sign {
     pub since: Timestamp,
 }
 
-/// Measures the vital signs once a health cadence, or when asked.
+/// Measures the vital signs when asked, and by itself when something happens that nobody asks about.
 pub struct Vitals {
     state_dir: PathBuf,
     meter: Arc<Meter>,
@@ -54,7 +54,8 @@ impl Vitals {
         vitals
     }
 
-    /// Measures for ever: the event-loop lag all the time, the rest once a cadence and when the ledger's state changes.
+    /// Watches for ever: the event-loop lag all the time; measures everything when the ledger's state changes, when the lag
+    /// is noticed, and once a cadence, so that the status hears of it while nobody asks for `health`.
     pub async fn run(self: Arc<Self>) {
         let mut faults = self.meter.changes();
         let mut due = Instant::now() + Feed::Health.cadence();

@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::{Semaphore, watch};
 
 use super::Pauses;
+use super::host::descriptors;
 use super::vitals::Vitals;
 use crate::checks::Monitor;
 use crate::config::Settings;
@@ -39,7 +40,7 @@ pub struct World {
 impl World {
     /// Takes the settings, opens the ledger and starts whatever measures by itself: checks, booking, vital signs.
     pub fn start(settings: Settings, shutdown: &Shutdown) -> Arc<World> {
-        let permits = Arc::new(Semaphore::new(CHECKS_AT_ONCE_MAX));
+        let permits = Arc::new(Semaphore::new(checks_at_once()));
         let backends = settings.pools.iter().flat_map(|pool| &pool.backends).map(|backend| backend.check.clone());
         let backends = Monitor::new(backends.collect(), Arc::clone(&permits));
         let dependencies = settings.dependencies.iter().map(|dependency| dependency.check.clone());
@@ -63,6 +64,12 @@ impl World {
             pauses: watch::Sender::new(Pauses::default()),
         })
     }
+}
+
+/// Checks that may run at the same moment: under a low descriptor limit fewer, so that a check never fails for want of one.
+fn checks_at_once() -> usize {
+    let limit = descriptors().map_or(u64::MAX, |(_, limit)| limit);
+    usize::try_from(limit / 8).unwrap_or(usize::MAX).clamp(1, CHECKS_AT_ONCE_MAX)
 }
 
 /// Runs something that never ends by itself until the shutdown begins. It is safe to drop at any await.

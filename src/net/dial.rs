@@ -1,7 +1,8 @@
 //! Dialling: name lookup, TCP and TLS under one deadline, each timed.
 //!
 //! Addresses of both families are raced (RFC 8305): they are tried in turns, a new one every 250 ms or as soon as the one
-//! before has failed, and the first that answers wins. Nothing here knows HTTP or WebSocket.
+//! before has failed, and the first that answers wins. Where a proxy stands in the way, it is what is dialled, and the
+//! tunnel through it is a phase of its own. Nothing here knows WebSocket.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -19,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::Fault;
+use super::{Fault, Route, tunnel};
 use crate::limits::{ADDRESS_STAGGER, ADDRESSES_MAX};
 
 /// Where to dial.
@@ -31,6 +32,8 @@ pub struct Peer<'a> {
     pub port: u16,
     /// How to speak TLS; none: not at all.
     pub tls: Option<&'a Arc<rustls::ClientConfig>>,
+    /// Pinned addresses and proxies.
+    pub route: &'a Route,
 }
 
 /// How long each phase took. A phase that was not needed is none.
@@ -40,6 +43,8 @@ pub struct Phases {
     pub dns: Option<Duration>,
     /// Until the first address answered.
     pub tcp: Option<Duration>,
+    /// Opening the tunnel through a proxy; none without one.
+    pub proxy: Option<Duration>,
     /// The TLS handshake; none without TLS.
     pub tls: Option<Duration>,
 }
@@ -49,7 +54,7 @@ pub struct Phases {
 pub struct Dialed {
     /// The connection.
     pub stream: Stream,
-    /// The address that won the race.
+    /// The address that won the race: that of the proxy, where there is one.
     pub peer: SocketAddr,
     /// How long it took.
     pub phases: Phases,
@@ -62,8 +67,22 @@ pub enum Phase {
     Dns,
     /// TCP.
     Tcp,
+    /// The tunnel through a proxy.
+    Proxy,
     /// TLS.
     Tls,
+}
+
+impl Phase {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Phase::Dns => "dns",
+            Phase::Tcp => "tcp",
+            Phase::Proxy => "proxy",
+            Phase::Tls => "tls",
+        }
+    }
 }
 
 /// Why there is no connection.
@@ -86,20 +105,32 @@ pub struct DialError {
 /// [`DialError`] with the phase that failed. Nothing is left open.
 pub async fn dial(peer: Peer<'_>, deadline: Instant) -> Result<Dialed, DialError> {
     let mut phases = Phases::default();
-    let named = format!("{}:{}", peer.host, peer.port);
+    let named = authority(peer.host, peer.port);
+    let proxy = peer.route.proxy(peer.host, peer.port, peer.tls.is_some());
+    let proxy = proxy.map_err(|fault| DialError { phase: Phase::Proxy, phases, to: named.clone(), fault })?;
+    let (host, port) = proxy.as_ref().map_or((peer.host, peer.port), |proxy| (&proxy.host, proxy.port));
 
-    let addresses = match peer.host.parse::<IpAddr>() {
-        Ok(address) => vec![SocketAddr::new(address, peer.port)],
-        Err(_) => {
-            let found = timed(&mut phases.dns, deadline, super::resolve(peer.host, peer.port)).await;
-            found.map(in_turns).map_err(|fault| DialError { phase: Phase::Dns, phases, to: named.clone(), fault })?
-        }
+    let addresses = match peer.route.pinned(host, port) {
+        Some(address) => vec![address],
+        None => match host.parse::<IpAddr>() {
+            Ok(address) => vec![SocketAddr::new(address, port)],
+            Err(_) => {
+                let found = timed(&mut phases.dns, deadline, super::resolve(host, port)).await;
+                let to = authority(host, port);
+                found.map(in_turns).map_err(|fault| DialError { phase: Phase::Dns, phases, to, fault })?
+            }
+        },
     };
     let raced = timed(&mut phases.tcp, deadline, race(&addresses)).await;
-    let (tcp, address) = raced.map_err(|fault| {
+    let (mut tcp, address) = raced.map_err(|fault| {
         let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         DialError { phase: Phase::Tcp, phases, to: all.join(", "), fault }
     })?;
+    if let Some(proxy) = &proxy {
+        let opened = timed(&mut phases.proxy, deadline, tunnel::open(&mut tcp, &named, proxy.authorization.as_ref()));
+        let to = format!("{named} through the proxy {proxy}");
+        opened.await.map_err(|fault| DialError { phase: Phase::Proxy, phases, to, fault })?;
+    }
 
     let Some(config) = peer.tls else {
         return Ok(Dialed { stream: Stream::Plain(tcp), peer: address, phases });
@@ -113,6 +144,11 @@ pub async fn dial(peer: Peer<'_>, deadline: Instant) -> Result<Dialed, DialError
         Ok(tls) => Ok(Dialed { stream: Stream::Tls(Box::new(tls)), peer: address, phases }),
         Err(fault) => Err(DialError { phase: Phase::Tls, phases, to: named, fault }),
     }
+}
+
+/// `host:port`, an IPv6 address in brackets.
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// Runs one phase until `deadline` and notes how long it took, however it ended.
@@ -189,6 +225,16 @@ pub enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Stream {
+    /// The certificate the peer has shown, in DER; none without TLS.
+    pub fn certificate(&self) -> Option<&[u8]> {
+        match self {
+            Stream::Plain(_) => None,
+            Stream::Tls(stream) => stream.get_ref().1.peer_certificates()?.first().map(AsRef::as_ref),
+        }
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
@@ -229,8 +275,10 @@ mod tests {
         Instant::now() + Duration::from_secs(5)
     }
 
+    static DIRECT: std::sync::LazyLock<Route> = std::sync::LazyLock::new(Route::default);
+
     fn peer(host: &str, port: u16) -> Peer<'_> {
-        Peer { host, port, tls: None }
+        Peer { host, port, tls: None, route: &DIRECT }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use http::{HeaderMap, Method};
 use rustls::ClientConfig;
 use url::Url;
 
-use super::Fault;
+use super::{Fault, Route};
 
 /// How we introduce ourselves.
 const USER_AGENT: &str = concat!("veloflux/", env!("CARGO_PKG_VERSION"));
@@ -54,10 +54,22 @@ impl HttpClient {
         Self::build(reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0), tls)
     }
 
-    /// For commands to a server, through the proxy that the environment names. `deadline` covers all from the name to the
-    /// last byte of the answer.
-    pub fn for_control(tls: &Arc<ClientConfig>, deadline: Duration) -> HttpClient {
-        Self::build(reqwest::Client::builder().timeout(deadline), tls)
+    /// For commands to the server at `host:port`, which is reached as `route` says. `deadline` covers all from the name to
+    /// the last byte of the answer.
+    pub fn for_control(
+        tls: &Arc<ClientConfig>,
+        deadline: Duration,
+        route: &Route,
+        (host, port): (&str, u16),
+    ) -> HttpClient {
+        let mut builder = reqwest::Client::builder().timeout(deadline);
+        if route.is_direct(host, port) {
+            builder = builder.no_proxy();
+        }
+        if let Some(address) = route.pinned(host, port) {
+            builder = builder.resolve(host, address);
+        }
+        Self::build(builder, tls)
     }
 
     fn build(builder: reqwest::ClientBuilder, tls: &Arc<ClientConfig>) -> HttpClient {
@@ -183,7 +195,7 @@ mod tests {
 
     fn client(deadline: Duration) -> HttpClient {
         let tls = client_config(&TlsOptions::default(), Sessions::Resumed, &["http/1.1"]).expect("no file is needed");
-        HttpClient::for_control(&tls, deadline)
+        HttpClient::for_control(&tls, deadline, &Route::default(), ("127.0.0.1", 80))
     }
 
     fn post(address: &str) -> Request {

@@ -2,12 +2,15 @@
 //!
 //! Results go to standard output, talk to standard error. Whatever a peer sent is made harmless first ([`clean()`]).
 
+pub mod board;
 pub mod clean;
+pub mod clock;
 pub mod color;
 pub mod feed;
 pub mod progress;
 pub mod record;
 pub mod report;
+pub mod schema;
 pub mod stderr;
 pub mod stdout;
 pub mod summary;

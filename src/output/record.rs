@@ -1,13 +1,15 @@
-//! Records: what `watch --json` writes, one JSON object a line. Keys are only ever added.
+//! Records: what `watch --json` writes, one JSON object a line. Keys are only ever added; `schema` lists
+//! them all.
 
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::summary::Summary;
 use crate::protocol::{EventId, Feed, Timestamp};
 
 /// One line.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Record<'a> {
     /// What happened.
     #[serde(flatten)]
@@ -21,7 +23,7 @@ pub struct Record<'a> {
 }
 
 /// What happened.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Happening<'a> {
     /// A connection was made.
@@ -37,6 +39,16 @@ pub enum Happening<'a> {
     Message {
         /// The server's document, untouched.
         payload: &'a RawValue,
+    },
+    /// What was selected of a message, in place of it.
+    Values {
+        /// The values.
+        values: &'a [Value],
+    },
+    /// What changed with a message, in place of it.
+    Changes {
+        /// The leaves that changed; there is one at least.
+        changes: Vec<Leaf<'a>>,
     },
     /// Something that is no message.
     Invalid {
@@ -81,6 +93,18 @@ pub enum Happening<'a> {
         /// Why, in words.
         reason: String,
     },
+    /// What was waited for holds.
+    Until {
+        /// What that is.
+        expression: String,
+        /// For how long it has held.
+        held_ms: u64,
+    },
+    /// What must not hold does.
+    Fail {
+        /// What that is.
+        expression: String,
+    },
     /// A stream, or the command, has failed.
     Error {
         /// Why, in words.
@@ -96,6 +120,17 @@ pub enum Happening<'a> {
         /// The exit code.
         exit: u8,
     },
+}
+
+/// A leaf of a document that changed.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Leaf<'a> {
+    /// Where it stands.
+    pub path: &'a str,
+    /// What stood there before, null if nothing did.
+    pub old: &'a Value,
+    /// What stands there now, null if nothing does.
+    pub new: &'a Value,
 }
 
 /// How long each phase took, in milliseconds.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::clock::{span, time_of_day};
 use super::feed::{grouped, plural};
 use super::record::milliseconds;
-use crate::protocol::Feed;
+use crate::protocol::{Feed, Timestamp};
 
 /// What a watch came to.
 #[derive(Debug, Clone, Serialize)]
@@ -41,6 +42,12 @@ pub struct StreamSummary {
     pub losses: BTreeMap<String, u64>,
     /// Time without a connection since the first.
     pub down_ms: u64,
+    /// Share of the time that a connection was open, from 0 to 1.
+    pub availability: Option<f64>,
+    /// The newest connections lost, and what became of each.
+    pub outages: Vec<Outage>,
+    /// Messages received and not written, because they came faster than was asked for.
+    pub dropped: u64,
     /// Pings answered.
     pub pongs: u64,
     /// Pings not answered in time.
@@ -48,6 +55,26 @@ pub struct StreamSummary {
     /// Time between ping and pong.
     pub rtt_ms: Option<Spread>,
 }
+
+/// A connection that was lost.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outage {
+    /// When.
+    pub at: Timestamp,
+    /// One word or code: `1006`, `silent`.
+    pub cause: String,
+    /// In words.
+    pub reason: String,
+    /// How long it had lived, in milliseconds.
+    pub lived_ms: u64,
+    /// How long it took until there was another, in milliseconds; null when there was none.
+    pub down_ms: Option<u64>,
+    /// How often connecting was tried.
+    pub retries: u32,
+}
+
+/// How many outages the text shows of each stream, the newest.
+const OUTAGES_SHOWN: usize = 5;
 
 /// How measured values are spread.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -58,6 +85,8 @@ pub struct Spread {
     pub p50: f64,
     /// 95 of 100 are not above it.
     pub p95: f64,
+    /// 99 of 100 are not above it.
+    pub p99: f64,
     /// The largest.
     pub max: f64,
     /// The mean.
@@ -77,7 +106,7 @@ impl Spread {
         let avg = sorted.iter().sum::<f64>() / count;
         let mdev = (sorted.iter().map(|value| (value - avg).powi(2)).sum::<f64>() / count).sqrt();
         let round = |value: f64| (value * 1_000.0).round() / 1_000.0;
-        Some(Spread { min, p50: rank(0.50), p95: rank(0.95), max, avg: round(avg), mdev: round(mdev) })
+        Some(Spread { min, p50: rank(0.50), p95: rank(0.95), p99: rank(0.99), max, avg: round(avg), mdev: round(mdev) })
     }
 }
 
@@ -90,17 +119,26 @@ impl Summary {
             None => stream.server.clone(),
         };
         let width = self.streams.iter().map(|stream| name(stream).chars().count()).max().unwrap_or(0);
-        self.streams.iter().map(|stream| format!("{:width$}  {}", name(stream), stream.line())).collect()
+        let mut lines = Vec::new();
+        for stream in &self.streams {
+            lines.push(format!("{:width$}  {}", name(stream), stream.line()));
+            let older = stream.outages.len().saturating_sub(OUTAGES_SHOWN);
+            lines.extend(stream.outages[older..].iter().map(|outage| format!("{:width$}  {}", "", outage.line())));
+        }
+        lines
     }
 }
 
 impl StreamSummary {
     fn line(&self) -> String {
         let mut parts = vec![plural(self.messages, "message")];
-        for (count, what) in [(self.missed, "missed"), (self.invalid, "invalid"), (self.stale, "times stale")] {
+        for (count, what) in [(self.missed, "missed"), (self.invalid, "invalid")] {
             if count > 0 {
                 parts.push(format!("{} {what}", grouped(count)));
             }
+        }
+        if self.stale > 0 {
+            parts.push(format!("stale x{}", grouped(self.stale)));
         }
         if let Some(interval) = self.interval_ms {
             let seconds = |milliseconds: f64| format!("{:.2}", milliseconds / 1_000.0);
@@ -114,7 +152,12 @@ impl StreamSummary {
         if !self.losses.is_empty() {
             let losses: Vec<String> = self.losses.iter().map(|(cause, count)| format!("{cause} x{count}")).collect();
             parts.push(format!("lost {}", losses.join(", ")));
-            parts.push(format!("down {:.1} s", self.down_ms as f64 / 1_000.0));
+            parts.push(format!("down {}", span(self.down_ms)));
+            // Cut, not rounded: 100 % is said of nothing that was gone.
+            parts.extend(self.availability.map(|share| format!("up {:.2} %", (share * 10_000.0).floor() / 100.0)));
+        }
+        if self.dropped > 0 {
+            parts.push(format!("{} not shown", grouped(self.dropped)));
         }
         if let Some(rtt) = self.rtt_ms {
             parts.push(format!("rtt {:.1} ms", rtt.p50));
@@ -123,6 +166,19 @@ impl StreamSummary {
             parts.push(format!("{} pings missed", self.pings_missed));
         }
         parts.join(", ")
+    }
+}
+
+impl Outage {
+    fn line(&self) -> String {
+        let end = match (self.down_ms, self.retries) {
+            (None, 0) => "not tried again".to_owned(),
+            (None, 1) => "not back after 1 retry".to_owned(),
+            (None, retries) => format!("not back after {retries} retries"),
+            (Some(down), 0 | 1) => format!("back after {}", span(down)),
+            (Some(down), retries) => format!("back after {} and {retries} retries", span(down)),
+        };
+        format!("{}  {}, after {}; {end}", time_of_day(self.at), self.reason, span(self.lived_ms))
     }
 }
 
@@ -155,6 +211,20 @@ mod tests {
         summary.streams[0].losses.insert("1006".to_owned(), 2);
         summary.streams[0].connections = 3;
         summary.streams[0].down_ms = 1_500;
-        assert_eq!(summary.lines(), ["metrics  3 messages, 3 connections, lost 1006 x2, down 1.5 s"]);
+        summary.streams[0].availability = Some(0.99999);
+        summary.streams[0].dropped = 7;
+        let at: Timestamp = serde_json::from_str("\"2024-01-15T10:30:00Z\"").expect("RFC 3339");
+        let reason = "1006 no close frame".to_owned();
+        let outage = Outage { at, cause: "1006".to_owned(), reason, lived_ms: 2_000, down_ms: Some(700), retries: 2 };
+        summary.streams[0].outages = vec![outage.clone(), Outage { down_ms: None, retries: 0, ..outage }];
+        let time = time_of_day(at);
+        assert_eq!(
+            summary.lines(),
+            [
+                "metrics  3 messages, 3 connections, lost 1006 x2, down 1.5 s, up 99.99 %, 7 not shown",
+                &format!("         {time}  1006 no close frame, after 2.0 s; back after 0.7 s and 2 retries"),
+                &format!("         {time}  1006 no close frame, after 2.0 s; not tried again"),
+            ]
+        );
     }
 }

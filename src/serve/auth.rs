@@ -9,7 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use poem::Response;
 
-use super::error::error;
+use super::answer::error;
 use crate::config::{Auth, ControlToken, FeedAccess};
 use crate::secret::Secret;
 

@@ -4,9 +4,10 @@
 //! order. The reader allocates nothing until the peer has said something, and its buffer is on the stack of a call that
 //! does not await.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 use super::hub::{Hub, Seat};
 use super::pace::Pace;
 use super::shard::Link;
-use super::telemetry::{Ending, Traffic};
+use super::telemetry::Ending;
 use crate::limits::{
     INBOUND_BYTES_BURST, INBOUND_BYTES_PER_SECOND, INBOUND_MESSAGES_BURST, INBOUND_MESSAGES_PER_SECOND, READ_BYTES,
 };
@@ -24,38 +25,38 @@ use crate::protocol::{CloseCode, Feed, Timestamp};
 use crate::websocket::{Received, Receiver, frame};
 
 /// Serves one upgraded connection until it is gone. `early` are bytes that came glued to the handshake.
-pub async fn serve(socket: TcpStream, early: &[u8], feed: Feed, hub: &Hub, traffic: &Traffic) {
-    let link = Arc::new(Link { socket, heard: AtomicBool::new(false) });
+pub async fn serve(socket: TcpStream, early: Vec<u8>, feed: Feed, hub: &Hub) {
+    let link = Arc::new(Link::new(socket));
     let Some(seat) = hub.attach(&link, feed).await else {
         // The server stopped between the handshake and now. Best effort: the socket is closed right after.
         let _ = link.socket.try_write(&frame::close(CloseCode::GoingAway, CloseCode::GoingAway.meaning()));
         return;
     };
     let mut peer = None;
-    let mut open = early.is_empty() || react(peer.get_or_insert_default(), early, &seat, traffic).await;
-    while link.socket.readable().await.is_ok() {
+    if !early.is_empty() {
+        take(peer.get_or_insert_default(), early, &seat).await;
+    }
+    // Not `readable()`: this takes over the socket's one place for a reader, and so lets go of the waker that hyper's task
+    // has left there. That task has ended, but a kilobyte of it would live as long as the connection.
+    while poll_fn(|cx| link.socket.poll_read_ready(cx)).await.is_ok() && !link.over.load(Ordering::Relaxed) {
         let mut heard = Vec::new();
-        match read(&link.socket, &mut heard, open) {
+        match read(&link.socket, &mut heard) {
             Ok(0) => break,
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
             Err(_) => break,
         }
         link.heard.store(true, Ordering::Relaxed);
-        if open {
-            open = react(peer.get_or_insert_default(), &heard, &seat, traffic).await;
-        }
+        take(peer.get_or_insert_default(), heard, &seat).await;
     }
     seat.leave().await;
 }
 
-/// Reads once. What a closed connection still says is read, so that the socket does not reset, and dropped.
-fn read(socket: &TcpStream, heard: &mut Vec<u8>, open: bool) -> io::Result<usize> {
+/// Reads once.
+fn read(socket: &TcpStream, heard: &mut Vec<u8>) -> io::Result<usize> {
     let mut buffer = [0; READ_BYTES];
     let count = socket.try_read(&mut buffer)?;
-    if open {
-        heard.extend_from_slice(&buffer[..count]);
-    }
+    heard.extend_from_slice(&buffer[..count]);
     Ok(count)
 }
 
@@ -65,6 +66,8 @@ struct Speaker {
     receiver: Receiver,
     messages: Pace,
     bytes: Pace,
+    /// It is being closed, for something it said.
+    closing: bool,
 }
 
 impl Default for Box<Speaker> {
@@ -73,29 +76,31 @@ impl Default for Box<Speaker> {
             receiver: Receiver::default(),
             messages: Pace::new(INBOUND_MESSAGES_PER_SECOND, INBOUND_MESSAGES_BURST),
             bytes: Pace::new(INBOUND_BYTES_PER_SECOND, INBOUND_BYTES_BURST),
+            closing: false,
         })
     }
 }
 
-/// Answers what was heard. False: the connection is closing, nothing more is to be answered.
-async fn react(peer: &mut Box<Speaker>, heard: &[u8], seat: &Seat, traffic: &Traffic) -> bool {
-    let mut replies = Vec::new();
-    let Some(ending) = peer.hear(heard, &mut replies) else {
-        if !replies.is_empty() {
-            seat.reply(replies).await;
+/// Answers what was heard, and waits where the peer says too much. What a closing connection still says has been read so
+/// that the socket does not reset, and is dropped, at no greater speed.
+async fn take(peer: &mut Box<Speaker>, heard: Vec<u8>, seat: &Seat) {
+    if !peer.closing {
+        let mut replies = Vec::new();
+        let ending = peer.hear(&heard, &mut replies);
+        if let Some(Ending::Closed(code)) = ending {
+            replies.extend(frame::close(code, code.meaning()));
         }
-        if let Some(delay) = peer.bytes.take(heard.len() as u32, Instant::now()) {
-            // Boxed: a timer in every reader would cost every idle connection a hundred bytes.
-            Box::pin(tokio::time::sleep(delay)).await;
+        peer.closing = ending.is_some();
+        match ending {
+            Some(ending) => seat.close(replies, ending).await,
+            None if replies.is_empty() => {}
+            None => seat.reply(replies).await,
         }
-        return true;
-    };
-    if let Ending::Closed(code) = ending {
-        replies.extend(frame::close(code, code.meaning()));
     }
-    traffic.ended(ending);
-    seat.close(replies).await;
-    false
+    if let Some(delay) = peer.bytes.take(heard.len() as u32, Instant::now()) {
+        // Boxed: a timer in every reader would cost every idle connection a hundred bytes.
+        Box::pin(tokio::time::sleep(delay)).await;
+    }
 }
 
 impl Speaker {

@@ -8,8 +8,7 @@ use poem::error::ReadBodyError;
 use poem::{Request, Response};
 
 use super::App;
-use super::error::error;
-use super::routes::json;
+use super::answer::{error, json};
 use crate::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT};
 use crate::protocol::control::{BadCommand, Command, ControlAnswer, ForceUpdateAnswer, parse_force_update};
 

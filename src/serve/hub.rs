@@ -5,19 +5,17 @@
 //! replaced.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use super::burst::Stream;
 use super::shard::{Link, Order, Shard};
-use super::telemetry::Traffic;
+use super::telemetry::{Ending, Traffic};
 use crate::feeds::Change;
 use crate::limits::SHARD_QUEUE_LENGTH;
-use crate::protocol::message::Backend;
-use crate::protocol::{CloseCode, Envelope, EventId, Feed, Message};
+use crate::protocol::{CloseCode, Feed};
 use crate::shutdown::Shutdown;
-use crate::websocket::frame;
 
 /// The connections and what they are sent.
 pub struct Hub {
@@ -26,82 +24,6 @@ pub struct Hub {
     /// Names this run of the streams.
     epoch: u32,
     streams: [Mutex<Stream>; Feed::ALL.len()],
-}
-
-/// How far a feed has come.
-#[derive(Debug, Default)]
-struct Stream {
-    /// Messages sent.
-    seq: u64,
-    /// Bursts sent.
-    number: u64,
-}
-
-/// All frames of one tick of one feed, ready to be written, and the whole state they lead to.
-#[derive(Debug)]
-pub struct Burst {
-    /// Whose.
-    pub feed: Feed,
-    /// Counts the bursts of the feed from 1.
-    pub number: u64,
-    /// How many frames there are.
-    pub frames: u64,
-    /// The frames, one behind the other.
-    pub bytes: Bytes,
-    whole: Option<Whole>,
-}
-
-/// A list that is only put into a frame when somebody needs it: on connecting, or after having missed something.
-#[derive(Debug)]
-struct Whole {
-    list: Arc<Vec<Backend>>,
-    id: EventId,
-    frame: OnceLock<Bytes>,
-}
-
-impl Burst {
-    /// The whole state after this burst, as one frame.
-    pub fn snapshot(&self) -> &Bytes {
-        match &self.whole {
-            None => &self.bytes,
-            Some(whole) => whole.frame.get_or_init(|| {
-                let mut out = Vec::new();
-                push(Message::Backends(whole.list.to_vec()), whole.id, &mut out);
-                out.into()
-            }),
-        }
-    }
-}
-
-/// Appends a message as one frame.
-fn push(message: Message, id: EventId, out: &mut Vec<u8>) {
-    let document = serde_json::to_vec(&Envelope { message, id: Some(id) });
-    frame::text(&document.expect("a message has string keys and no failing serialiser"), out);
-}
-
-impl Stream {
-    /// Numbers the messages of a change and puts them into frames.
-    fn burst(&mut self, feed: Feed, epoch: u32, change: Change) -> Burst {
-        let first = self.seq + 1;
-        let (messages, list) = match change {
-            Change::Whole(message) => (vec![message], None),
-            Change::Parts(updates, list) => (updates.into_iter().map(Message::BackendsUpdate).collect(), Some(list)),
-        };
-        let mut out = Vec::new();
-        for message in messages {
-            self.seq += 1;
-            push(message, EventId { epoch, seq: self.seq }, &mut out);
-        }
-        self.number += 1;
-        let id = EventId { epoch, seq: self.seq };
-        Burst {
-            feed,
-            number: self.number,
-            frames: self.seq + 1 - first,
-            bytes: out.into(),
-            whole: list.map(|list| Whole { list, id, frame: OnceLock::new() }),
-        }
-    }
 }
 
 impl Hub {
@@ -153,8 +75,9 @@ impl Hub {
 
     /// The feeds that have not said anything yet.
     pub fn silent(&self) -> Vec<Feed> {
-        let number = |feed: &Feed| self.streams[feed.index()].lock().unwrap_or_else(PoisonError::into_inner).number;
-        Feed::ALL.into_iter().filter(|feed| number(feed) == 0).collect()
+        let silent =
+            |feed: &Feed| self.streams[feed.index()].lock().unwrap_or_else(PoisonError::into_inner).is_silent();
+        Feed::ALL.into_iter().filter(silent).collect()
     }
 
     /// Sends everybody away, and everybody who comes after.
@@ -182,8 +105,8 @@ impl Seat {
     }
 
     /// Sends the last frames, a close frame among them, and ends the connection.
-    pub async fn close(&self, frames: Vec<u8>) {
-        let _ = self.shard.send(Order::Close { key: self.key, frames }).await;
+    pub async fn close(&self, frames: Vec<u8>, ending: Ending) {
+        let _ = self.shard.send(Order::Close { key: self.key, frames, ending }).await;
     }
 
     /// Gives the place up: the peer is gone.

@@ -67,6 +67,7 @@ pub async fn accept(
 ) {
     let endpoint = Arc::new(endpoint.map_to_response());
     let places = Arc::new(Semaphore::new(capacity));
+    let mut failures: u64 = 0;
     loop {
         let accepted = tokio::select! {
             () = shutdown.begun() => return,
@@ -74,11 +75,19 @@ pub async fn accept(
         };
         match accepted {
             Ok((stream, peer, place)) => {
+                if failures > 0 {
+                    tracing::info!(failures, "accepting connections again");
+                    failures = 0;
+                }
                 let connection = Connection { peer, place: Arc::new(place), requests: Arc::clone(&requests) };
                 shutdown.spawn(connection.serve(stream, Arc::clone(&endpoint), shutdown.clone()));
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection; pausing");
+                // Said once: it may last for hours.
+                if failures == 0 {
+                    tracing::warn!(%error, "cannot accept connections; trying again until it works");
+                }
+                failures += 1;
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -1,10 +1,11 @@
 //! The server: listening, letting in, answering over HTTP, and handing feeds to connections.
 
+mod answer;
 pub mod auth;
+mod burst;
 pub mod connection;
 mod control;
 mod dashboard;
-mod error;
 pub mod hub;
 pub mod listener;
 pub mod origin;

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, VARY,
+    VARY,
 };
 use http::{HeaderValue, Method, StatusCode};
 use poem::{Endpoint, EndpointExt, Request, Response, Route};
-use serde::Serialize;
 
-use super::error::error;
+use super::answer::{error, json, names, not_allowed};
 use super::origin::{Verdict, judge};
 use super::{App, control, dashboard, upgrade};
 use crate::protocol::Feed;
@@ -134,28 +133,6 @@ impl Guarded {
             .header(ACCESS_CONTROL_MAX_AGE, "600")
             .finish()
     }
-}
-
-fn names(methods: &[Method]) -> String {
-    methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
-}
-
-/// 405 with the methods there are.
-pub fn not_allowed(methods: &[Method]) -> Response {
-    let names = names(methods);
-    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("this path takes {names}"));
-    response.headers_mut().insert(ALLOW, HeaderValue::try_from(names).expect("method names can stand in a header"));
-    response
-}
-
-/// A JSON answer, never to be cached.
-pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(body).expect("an answer has string keys and no failing serialiser");
-    Response::builder()
-        .status(status)
-        .header(CONTENT_TYPE, "application/json")
-        .header(CACHE_CONTROL, "no-store")
-        .body(body)
 }
 
 fn done(response: Response) -> BoxFuture<'static, Response> {

@@ -1,8 +1,8 @@
 //! A shard: one task that owns the writing half of many connections.
 //!
-//! A connection has no queue. The shard keeps, per connection, the rest of what the kernel did not take (`tail`), control
-//! frames that wait behind it (`replies`), and the number of the newest burst it was given (`sent`). When the tail has
-//! left and newer bursts have come in the meantime, the peer gets the newest one, or, if it missed more than that, the
+//! A connection has no queue of bursts. The shard keeps, per connection, the number of the newest burst it was given and,
+//! while the kernel takes no more for it, a backlog: the rest of the frame in hand and control frames behind it. When that
+//! has left and newer bursts have come in the meantime, the peer gets the newest one, or, if it missed more than that, the
 //! current snapshot. So a slow reader costs a few bytes, never slows another, and always ends up with the truth.
 //!
 //! How a connection ends:
@@ -12,24 +12,28 @@
 //! - either way the reader sees the end of the stream and says [`Order::Leave`], which alone frees the place. A key is
 //!   therefore never used by an order that was meant for its previous owner.
 
+mod peer;
+#[cfg(test)]
+mod tests;
+
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::{io, mem};
 
 use bytes::Bytes;
 use slab::Slab;
-use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
-use super::hub::Burst;
+use super::burst::Burst;
 use super::telemetry::{Ending, Traffic};
-use crate::limits::{CLOSE_TIMEOUT, REPLY_BYTES_MAX, SWEEP_INTERVAL, WRITE_TIMEOUT, WRITES_PER_YIELD};
+use crate::limits::{CLOSE_TIMEOUT, REPLY_BYTES_MAX, SWEEP_INTERVAL, WRITES_PER_YIELD};
 use crate::protocol::{CloseCode, Feed, SERVER_PING_INTERVAL, SERVER_PING_TIMEOUT};
 use crate::websocket::frame;
+use peer::{Peer, Progress, Pulse, Stage};
 
 /// A connection, shared by the task that reads and the shard that writes.
 #[derive(Debug)]
@@ -38,6 +42,15 @@ pub struct Link {
     pub socket: TcpStream,
     /// Set by the reader whenever anything arrives; cleared by the shard when it asks for a sign of life.
     pub heard: AtomicBool,
+    /// Set by the shard when it has given the connection up: whatever else the peer has sent is of no interest.
+    pub over: AtomicBool,
+}
+
+impl Link {
+    /// A connection that has just been upgraded.
+    pub fn new(socket: TcpStream) -> Link {
+        Link { socket, heard: AtomicBool::new(false), over: AtomicBool::new(false) }
+    }
 }
 
 /// What a shard is told.
@@ -67,6 +80,8 @@ pub enum Order {
         key: usize,
         /// Whole frames, the last of them a close frame.
         frames: Vec<u8>,
+        /// Why, to be counted unless it has been ending already.
+        ending: Ending,
     },
     /// The reader has seen the end of the stream.
     Leave {
@@ -75,40 +90,6 @@ pub enum Order {
     },
     /// End every connection, and every later one.
     CloseAll(CloseCode),
-}
-
-/// The state of one connection.
-struct Peer {
-    link: Arc<Link>,
-    feed: Feed,
-    /// The number of the newest burst it was given; `None` before the first.
-    sent: Option<u64>,
-    /// Bytes the kernel has not taken, of a frame that has begun.
-    tail: Bytes,
-    /// Whole frames that leave after the tail.
-    replies: Vec<u8>,
-    stage: Stage,
-    /// Since when the kernel takes nothing. Set exactly while the key stands in `blocked`.
-    stalled: Option<Instant>,
-    pulse: Pulse,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Stage {
-    /// It gets bursts.
-    Open,
-    /// It gets what waits, then the end; all is over at this time.
-    Closing(Instant),
-    /// Nothing can be written any more.
-    Done,
-}
-
-#[derive(Clone, Copy)]
-enum Pulse {
-    /// A ping is due at this time.
-    Due(Instant),
-    /// A ping has been sent; something has to be heard by this time.
-    Awaited(Instant),
 }
 
 /// See the module.
@@ -121,8 +102,18 @@ pub struct Shard {
     blocked: Vec<usize>,
     /// Set once everybody has been sent away.
     closed: Option<CloseCode>,
+    /// When it last looked for what is due.
+    swept: Instant,
     ping: Bytes,
     traffic: Arc<Traffic>,
+    /// Not yet counted in `traffic`: shards would take its cache lines from each other at every write.
+    handed: [Handed; Feed::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct Handed {
+    frames: u64,
+    bytes: u64,
 }
 
 /// Why the shard wakes up.
@@ -142,8 +133,10 @@ impl Shard {
             latest: Default::default(),
             blocked: Vec::new(),
             closed: None,
+            swept: Instant::now(),
             ping: frame::ping().into(),
             traffic,
+            handed: Default::default(),
         }
     }
 
@@ -158,8 +151,11 @@ impl Shard {
                     for order in batch.drain(..) {
                         self.obey(order).await;
                     }
+                    self.report();
+                    // Orders may come as fast as they are obeyed, and the runtime does not take the turn by itself.
+                    tokio::task::yield_now().await;
                 }
-                Wake::Sweep => self.sweep().await,
+                Wake::Sweep => self.sweep(Instant::now()).await,
                 Wake::Abandoned => return,
             }
         }
@@ -179,7 +175,7 @@ impl Shard {
                 Poll::Pending => index += 1,
                 // Ready, or an error that the write will report.
                 Poll::Ready(_) => {
-                    self.flush(key);
+                    self.go_on(key);
                     if self.blocked.get(index) == Some(&key) {
                         // Full again: ask once more, so that the waker is registered.
                         continue;
@@ -187,12 +183,15 @@ impl Shard {
                 }
             }
         }
-        match Pin::new(orders).poll_recv_many(cx, batch, WRITES_PER_YIELD) {
-            Poll::Ready(0) => return Poll::Ready(Wake::Abandoned),
-            Poll::Ready(_) => return Poll::Ready(Wake::Orders),
-            Poll::Pending => {}
+        // Before the orders, of which there may be no end: deadlines hold in a storm, too.
+        if sweep.poll_tick(cx).is_ready() {
+            return Poll::Ready(Wake::Sweep);
         }
-        sweep.poll_tick(cx).map(|_| Wake::Sweep)
+        match Pin::new(orders).poll_recv_many(cx, batch, WRITES_PER_YIELD) {
+            Poll::Ready(0) => Poll::Ready(Wake::Abandoned),
+            Poll::Ready(_) => Poll::Ready(Wake::Orders),
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     async fn obey(&mut self, order: Order) {
@@ -204,24 +203,21 @@ impl Shard {
                 let _ = done.send(());
             }
             Order::Reply { key, frames } => {
-                let peer = &mut self.peers[key];
-                if peer.stage == Stage::Open {
-                    peer.replies.extend_from_slice(&frames);
-                    if peer.stalled.is_none() {
-                        self.flush(key);
-                    } else if peer.replies.len() > REPLY_BYTES_MAX {
+                if self.peers[key].is_open() {
+                    self.say(key, frames);
+                    if self.peers[key].replies_waiting() > REPLY_BYTES_MAX {
                         self.cut_off(key);
                     }
                 }
             }
-            Order::Close { key, frames } => self.close(key, &frames),
+            Order::Close { key, frames, ending } => self.close(key, frames, ending),
             Order::Leave { key } => self.leave(key),
             Order::CloseAll(code) => {
                 self.closed = Some(code);
                 let frame = frame::close(code, code.meaning());
                 let keys: Vec<usize> = self.peers.iter().map(|(key, _)| key).collect();
                 for (count, key) in keys.into_iter().enumerate() {
-                    self.dismiss(key, code, &frame);
+                    self.close(key, frame.clone(), Ending::Closed(code));
                     pause(count).await;
                 }
             }
@@ -229,16 +225,7 @@ impl Shard {
     }
 
     fn attach(&mut self, link: Arc<Link>, feed: Feed, seated: oneshot::Sender<usize>) {
-        let key = self.peers.insert(Peer {
-            link,
-            feed,
-            sent: None,
-            tail: Bytes::new(),
-            replies: Vec::new(),
-            stage: Stage::Open,
-            stalled: None,
-            pulse: Pulse::Due(Instant::now() + SERVER_PING_INTERVAL),
-        });
+        let key = self.peers.insert(Peer::new(link, feed, Instant::now()));
         self.listeners[feed.index()].push(key);
         if seated.send(key).is_err() {
             // The reader is gone, so nobody else will say it.
@@ -246,21 +233,21 @@ impl Shard {
             return;
         }
         match self.closed {
-            None => self.flush(key),
-            Some(code) => self.dismiss(key, code, &frame::close(code, code.meaning())),
+            None => self.catch_up(key),
+            Some(code) => self.close(key, frame::close(code, code.meaning()), Ending::Closed(code)),
         }
     }
 
     fn leave(&mut self, key: usize) {
         let peer = self.peers.remove(key);
-        if peer.stalled.is_some() {
+        if peer.is_blocked() {
             self.blocked.retain(|blocked| *blocked != key);
         }
         let listeners = &mut self.listeners[peer.feed.index()];
         if let Some(index) = listeners.iter().position(|listener| *listener == key) {
             listeners.swap_remove(index);
         }
-        if peer.stage == Stage::Open {
+        if peer.is_open() {
             self.traffic.ended(Ending::Vanished);
         }
     }
@@ -271,173 +258,143 @@ impl Shard {
         let mut index = 0;
         // Nothing else runs on this shard meanwhile, so the list stays as it is across the pauses.
         while let Some(&key) = self.listeners[feed].get(index) {
-            if self.peers[key].stalled.is_none() {
-                self.flush(key);
-            }
+            self.catch_up(key);
             index += 1;
             pause(index).await;
         }
+        self.report();
     }
 
-    /// Writes whatever waits for a connection, until nothing does or the kernel takes no more.
-    fn flush(&mut self, key: usize) {
+    /// Gives a connection that is free to take it the newest burst, if it does not have it.
+    fn catch_up(&mut self, key: usize) {
         let peer = &mut self.peers[key];
-        let mut progress = false;
-        let end = loop {
-            let tail = mem::take(&mut peer.tail);
-            if !tail.is_empty() {
-                match write(peer, &tail, &mut progress) {
-                    Written::All => {}
-                    other => break other,
-                }
-            }
-            if !peer.replies.is_empty() {
-                peer.tail = mem::take(&mut peer.replies).into();
-                continue;
-            }
-            if peer.stage != Stage::Open {
-                break Written::All;
-            }
-            let latest = self.latest[peer.feed.index()].as_ref();
-            let Some(burst) = latest.filter(|burst| peer.sent != Some(burst.number)) else { break Written::All };
-            let missed = peer.sent.map_or(0, |sent| burst.number - sent - 1);
-            let (bytes, frames) = match peer.sent {
-                Some(_) if missed == 0 => (&burst.bytes, burst.frames),
-                _ => (burst.snapshot(), 1),
-            };
-            peer.sent = Some(burst.number);
-            self.traffic.handed(peer.feed, frames, bytes.len());
-            self.traffic.missed(peer.feed, missed);
-            match write(peer, bytes, &mut progress) {
-                Written::All => {}
-                other => break other,
-            }
-        };
-        match end {
-            Written::All => {
-                if peer.stalled.take().is_some() {
-                    self.blocked.retain(|blocked| *blocked != key);
-                }
-                if matches!(peer.stage, Stage::Closing(_)) {
-                    // The last frame has left: say so, and wait for the peer to leave. An error means it has.
-                    let _ = SockRef::from(&peer.link.socket).shutdown(std::net::Shutdown::Write);
-                }
-            }
-            Written::Some => {
-                if peer.stalled.is_none() {
-                    self.blocked.push(key);
-                }
-                if progress || peer.stalled.is_none() {
-                    peer.stalled = Some(Instant::now());
-                }
-            }
-            Written::Failed => self.give_up(key),
-        }
-    }
-
-    /// Begins the end: what waits, these frames, and no burst any more.
-    fn close(&mut self, key: usize, frames: &[u8]) {
-        let peer = &mut self.peers[key];
-        if peer.stage != Stage::Open {
+        if peer.is_blocked() || !peer.is_open() {
             return;
         }
-        peer.stage = Stage::Closing(Instant::now() + CLOSE_TIMEOUT);
-        peer.replies.extend_from_slice(frames);
-        if peer.stalled.is_none() {
-            self.flush(key);
+        let Some(burst) = &self.latest[peer.feed.index()] else { return };
+        let (bytes, frames) = match burst.number - peer.sent {
+            0 => return,
+            1 if peer.sent > 0 => (&burst.bytes, burst.frames),
+            // It is new, or has missed something.
+            _ => (burst.snapshot(), 1),
+        };
+        if peer.sent > 0 {
+            self.traffic.missed(peer.feed, burst.number - peer.sent - 1);
+        }
+        peer.sent = burst.number;
+        let handed = &mut self.handed[peer.feed.index()];
+        handed.frames += frames;
+        handed.bytes += bytes.len() as u64;
+        let progress = peer.send(bytes);
+        self.settle(key, progress);
+    }
+
+    /// Sends control frames or an answer, behind what waits.
+    fn say(&mut self, key: usize, frames: Vec<u8>) {
+        let peer = &mut self.peers[key];
+        let progress = peer.say(frames);
+        self.settle(key, progress);
+    }
+
+    /// Goes on with a connection for which the kernel takes bytes again.
+    fn go_on(&mut self, key: usize) {
+        let progress = self.peers[key].go_on(Instant::now());
+        if progress != Progress::Blocked {
+            self.blocked.retain(|blocked| *blocked != key);
+        }
+        self.settle(key, progress);
+        if progress == Progress::Free {
+            self.catch_up(key);
         }
     }
 
-    /// Closes a connection for a reason of ours.
-    fn dismiss(&mut self, key: usize, code: CloseCode, frame: &[u8]) {
-        if self.peers[key].stage == Stage::Open {
-            self.traffic.ended(Ending::Closed(code));
-            self.close(key, frame);
+    /// Draws the conclusions from a write.
+    fn settle(&mut self, key: usize, progress: Progress) {
+        match progress {
+            Progress::Free => self.peers[key].said_all(),
+            Progress::NowBlocked => self.blocked.push(key),
+            Progress::Blocked => {}
+            Progress::Gone => self.give_up(key),
+        }
+    }
+
+    /// Begins the end, unless it has begun: what waits, these frames, and no burst any more.
+    fn close(&mut self, key: usize, frames: Vec<u8>, ending: Ending) {
+        if self.peers[key].is_open() {
+            self.traffic.ended(ending);
+            self.peers[key].stage = Stage::Closing(Instant::now() + CLOSE_TIMEOUT);
+            self.say(key, frames);
         }
     }
 
     /// Ends a connection whose peer reads or answers too slowly.
-    ///
-    /// The kernel would not take another byte for it, so the bound on unsent bytes is lifted first: the rest of the frame
-    /// that has begun and the close frame then wait in the kernel, and a peer that wakes up finds out why it was left.
     fn cut_off(&mut self, key: usize) {
         let peer = &mut self.peers[key];
         self.traffic.ended(Ending::Closed(CloseCode::TooSlow));
         let latest = self.latest[peer.feed.index()].as_ref().map_or(0, |burst| burst.number);
-        self.traffic.missed(peer.feed, latest - peer.sent.unwrap_or(latest));
+        self.traffic.missed(peer.feed, latest - peer.sent);
         peer.stage = Stage::Closing(Instant::now() + CLOSE_TIMEOUT);
-        peer.replies = frame::close(CloseCode::TooSlow, CloseCode::TooSlow.meaning());
-        // Where the bound cannot be lifted the peer learns it from the end of the stream alone.
-        let _ = SockRef::from(&peer.link.socket).set_tcp_notsent_lowat(u32::MAX);
-        self.flush(key);
+        let goodbye = frame::close(CloseCode::TooSlow, CloseCode::TooSlow.meaning());
+        if peer.is_blocked() {
+            peer.say_last(goodbye);
+            self.go_on(key);
+        } else {
+            self.say(key, goodbye);
+        }
     }
 
     /// Nothing can be written to this connection any more: let the reader see its end.
     fn give_up(&mut self, key: usize) {
         let peer = &mut self.peers[key];
-        if peer.stage == Stage::Open {
+        if peer.is_open() {
             self.traffic.ended(Ending::Vanished);
         }
-        peer.stage = Stage::Done;
-        peer.tail = Bytes::new();
-        peer.replies = Vec::new();
-        if peer.stalled.take().is_some() {
+        if peer.is_blocked() {
             self.blocked.retain(|blocked| *blocked != key);
         }
-        // An error means that the peer has ended it already, which the reader sees too.
-        let _ = SockRef::from(&peer.link.socket).shutdown(std::net::Shutdown::Both);
+        peer.give_up();
+    }
+
+    /// Counts what has been handed out since the last time.
+    fn report(&mut self) {
+        for (feed, handed) in Feed::ALL.into_iter().zip(&mut self.handed) {
+            let Handed { frames, bytes } = mem::take(handed);
+            if frames > 0 {
+                self.traffic.handed(feed, frames, bytes);
+            }
+        }
     }
 
     /// Looks for what is due.
-    async fn sweep(&mut self) {
-        let now = Instant::now();
-        let due = |peer: &Peer| match (peer.stage, peer.stalled, peer.pulse) {
-            (Stage::Closing(end), ..) => now >= end,
-            (Stage::Done, ..) => false,
-            (Stage::Open, Some(since), _) => now >= since + WRITE_TIMEOUT,
-            (Stage::Open, None, Pulse::Due(at) | Pulse::Awaited(at)) => now >= at,
-        };
-        let keys: Vec<usize> = self.peers.iter().filter(|(_, peer)| due(peer)).map(|(key, _)| key).collect();
+    ///
+    /// Time in which we did not look counts against nobody: when the process or its machine was stopped for a while, what
+    /// the peers said meanwhile is still to be read.
+    async fn sweep(&mut self, now: Instant) {
+        let slept = now.saturating_duration_since(self.swept + SWEEP_INTERVAL);
+        self.swept = now;
+        if slept >= SWEEP_INTERVAL {
+            self.peers.iter_mut().for_each(|(_, peer)| peer.grant(slept));
+        }
+        let keys: Vec<usize> = self.peers.iter().filter(|(_, peer)| peer.is_due(now)).map(|(key, _)| key).collect();
         for (count, key) in keys.into_iter().enumerate() {
             let peer = &mut self.peers[key];
-            match (peer.stage, peer.stalled, peer.pulse) {
-                (Stage::Closing(_), ..) => self.give_up(key),
-                (Stage::Open, None, Pulse::Due(_)) => {
+            match peer.stage {
+                Stage::Closing(_) => self.give_up(key),
+                Stage::Open(Pulse::Due(_)) if !peer.is_blocked() => {
                     peer.link.heard.store(false, Ordering::Relaxed);
-                    peer.pulse = Pulse::Awaited(now + SERVER_PING_TIMEOUT);
-                    peer.tail = self.ping.clone();
-                    self.flush(key);
+                    peer.stage = Stage::Open(Pulse::Awaited(now + SERVER_PING_TIMEOUT));
+                    let progress = peer.send(&self.ping);
+                    self.settle(key, progress);
                 }
-                (Stage::Open, None, Pulse::Awaited(_)) if peer.link.heard.load(Ordering::Relaxed) => {
-                    peer.pulse = Pulse::Due(now + SERVER_PING_INTERVAL - SERVER_PING_TIMEOUT);
+                Stage::Open(Pulse::Awaited(_)) if !peer.is_blocked() && peer.link.heard.load(Ordering::Relaxed) => {
+                    peer.stage = Stage::Open(Pulse::Due(now + SERVER_PING_INTERVAL - SERVER_PING_TIMEOUT));
                 }
                 _ => self.cut_off(key),
             }
             pause(count).await;
         }
+        self.report();
     }
-}
-
-enum Written {
-    All,
-    /// The rest is in the tail.
-    Some,
-    Failed,
-}
-
-/// Writes to the socket; what the kernel does not take becomes the tail. Sets `progress` if it took anything.
-fn write(peer: &mut Peer, bytes: &Bytes, progress: &mut bool) -> Written {
-    let count = match peer.link.socket.try_write(bytes) {
-        Ok(count) => count,
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-        Err(_) => return Written::Failed,
-    };
-    *progress |= count > 0;
-    if count == bytes.len() {
-        return Written::All;
-    }
-    peer.tail = bytes.slice(count..);
-    Written::Some
 }
 
 /// Lets other tasks run after every few connections.

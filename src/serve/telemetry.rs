@@ -67,11 +67,11 @@ impl Traffic {
         self.feeds[feed.index()].opened.add(1);
     }
 
-    /// A connection was handed frames.
-    pub fn handed(&self, feed: Feed, frames: u64, bytes: usize) {
+    /// Connections were handed frames.
+    pub fn handed(&self, feed: Feed, frames: u64, bytes: u64) {
         let traffic = &self.feeds[feed.index()];
         traffic.messages.add(frames);
-        traffic.bytes.add(bytes as u64);
+        traffic.bytes.add(bytes);
     }
 
     /// A connection was too slow for this many ticks.
@@ -83,12 +83,22 @@ impl Traffic {
 
     /// A connection ended.
     pub fn ended(&self, ending: Ending) {
+        self.endings(ending).add(1);
+    }
+
+    /// How many connections ended like this.
+    #[cfg(test)]
+    pub fn ended_so_far(&self, ending: Ending) -> u64 {
+        self.endings(ending).get()
+    }
+
+    fn endings(&self, ending: Ending) -> &Count {
         match ending {
-            Ending::ByPeer => self.by_peer.add(1),
-            Ending::Vanished => self.vanished.add(1),
+            Ending::ByPeer => &self.by_peer,
+            Ending::Vanished => &self.vanished,
             Ending::Closed(code) => {
                 let row = CLOSE_CODES.iter().position(|(row, ..)| *row == code);
-                self.closed[row.expect("every close code has its row")].add(1);
+                &self.closed[row.expect("every close code has its row")]
             }
         }
     }

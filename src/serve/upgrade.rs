@@ -8,9 +8,8 @@ use hyper_util::rt::TokioIo;
 use poem::{Request, Response};
 use tokio::net::TcpStream;
 
-use super::error::error;
+use super::answer::{error, not_allowed};
 use super::listener::Handover;
-use super::routes::not_allowed;
 use super::{App, connection};
 use crate::limits::REQUEST_HEAD_TIMEOUT;
 use crate::protocol::Feed;
@@ -51,7 +50,10 @@ async fn connect(app: Arc<App>, handover: Handover, feed: Feed) {
     };
     let _counted = app.world.connections.enter();
     app.traffic.opened(feed);
-    connection::serve(parts.io.into_inner(), &parts.read_buf, feed, &app.hub, &app.traffic).await;
+    // Nothing, mostly. hyper's buffer keeps its 8 KiB for as long as anybody holds a piece of it, so it goes now.
+    let (socket, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
+    drop(parts.read_buf);
+    connection::serve(socket, early, feed, &app.hub).await;
     drop(place);
 }
 

@@ -5,6 +5,7 @@
 
 pub mod frame;
 pub mod handshake;
+mod position;
 pub mod receiver;
 
 pub use receiver::{Received, Receiver};

@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
+use super::position::Position;
 use crate::limits::RECEIVE_BUFFER_BYTES;
 use crate::protocol::{CloseCode, INBOUND_MESSAGE_BYTES_MAX};
 
@@ -26,17 +27,25 @@ pub enum Received {
 #[derive(Debug)]
 pub struct Receiver {
     context: WebSocketContext,
+    position: Position,
+    /// A message has come that made the context's buffer grow.
+    grown: bool,
 }
 
 impl Default for Receiver {
     fn default() -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(RECEIVE_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_message_size(Some(INBOUND_MESSAGE_BYTES_MAX))
-            .max_frame_size(Some(INBOUND_MESSAGE_BYTES_MAX));
-        Receiver { context: WebSocketContext::new(Role::Server, Some(config)) }
+        Receiver { context: context(), position: Position::default(), grown: false }
     }
+}
+
+/// An engine with a small buffer. The buffer grows for a long message and does not shrink again.
+fn context() -> WebSocketContext {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(RECEIVE_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(Some(INBOUND_MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(INBOUND_MESSAGE_BYTES_MAX));
+    WebSocketContext::new(Role::Server, Some(config))
 }
 
 impl Receiver {
@@ -46,11 +55,22 @@ impl Receiver {
     /// # Errors
     /// The code to close the connection with. The receiver must not be used again after that.
     pub fn next(&mut self, input: &mut &[u8], replies: &mut Vec<u8>) -> Result<Option<Received>, CloseCode> {
-        match self.context.read(&mut Slices { input, replies }) {
-            Ok(Message::Text(text)) => Ok(Some(Received::Text(text))),
+        let read = self.context.read(&mut Slices { input, replies, position: &mut self.position });
+        match read {
+            Ok(Message::Text(text)) => {
+                self.grown |= text.len() > RECEIVE_BUFFER_BYTES;
+                Ok(Some(Received::Text(text)))
+            }
             Ok(Message::Binary(_)) => Err(CloseCode::Unsupported),
             Ok(_) => Ok(Some(Received::Control)),
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                if self.grown && self.position.is_between_messages() {
+                    // Nothing stands in its buffer: start afresh with a small one, or a peer that once said much would
+                    // cost as much for as long as it stays.
+                    (self.context, self.grown) = (context(), false);
+                }
+                Ok(None)
+            }
             Err(Error::ConnectionClosed | Error::AlreadyClosed) => Ok(Some(Received::Closed)),
             Err(Error::Utf8(_)) => Err(CloseCode::InvalidPayload),
             Err(Error::Capacity(_)) => Err(CloseCode::TooBig),
@@ -63,6 +83,7 @@ impl Receiver {
 struct Slices<'a, 'b> {
     input: &'a mut &'b [u8],
     replies: &'a mut Vec<u8>,
+    position: &'a mut Position,
 }
 
 impl Read for Slices<'_, '_> {
@@ -70,7 +91,9 @@ impl Read for Slices<'_, '_> {
         if self.input.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        self.input.read(buffer)
+        let count = self.input.read(buffer)?;
+        self.position.advance(&buffer[..count]);
+        Ok(count)
     }
 }
 
@@ -152,6 +175,25 @@ mod tests {
         let mut pieces = masked(0x01, &full);
         pieces.extend(masked(0x80, b"x"));
         assert_eq!(run(&pieces, &[]).2, Some(CloseCode::TooBig));
+    }
+
+    #[test]
+    fn a_long_message_leaves_no_long_buffer() {
+        let mut receiver = Receiver::default();
+        let mut replies = Vec::new();
+        let message = masked(0x81, &[b'x'; 10_000]);
+        let mut input = &message[..];
+        assert!(matches!(receiver.next(&mut input, &mut replies), Ok(Some(Received::Text(_)))));
+        assert!(receiver.grown);
+        assert_eq!(receiver.next(&mut input, &mut replies), Ok(None));
+        assert!(!receiver.grown);
+        // In the middle of the next one it has to stay.
+        let mut input = &[&message[..], &message[..20]].concat()[..];
+        assert!(matches!(receiver.next(&mut input, &mut replies), Ok(Some(Received::Text(_)))));
+        assert_eq!(receiver.next(&mut input, &mut replies), Ok(None));
+        assert!(receiver.grown);
+        let mut input = &message[20..];
+        assert!(matches!(receiver.next(&mut input, &mut replies), Ok(Some(Received::Text(_)))));
     }
 
     proptest! {

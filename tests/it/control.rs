@@ -102,3 +102,79 @@ fn silence_ends_at_the_deadline() {
     let done = control(&["check", "--timeout", "300ms", "--server", &stub.url()]).run();
     assert_eq!(done.code, 124, "{}", done.stderr);
 }
+
+#[test]
+fn what_was_asked_for_is_verified() {
+    let server = TestServer::builder().token("hunter2-hunter2").start();
+    let run = |action: &[&str]| {
+        let done =
+            control(&[action, &["--server", &server.url()]].concat()).env("VELOFLUX_TOKEN", "hunter2-hunter2").run();
+        assert_eq!(done.code, 0, "{action:?}: {}{}", done.stdout, done.stderr);
+        done.stdout
+    };
+    let told = run(&["force-update", "--verify"]);
+    for feed in ["backends", "metrics", "status", "billing", "health"] {
+        let line = told.lines().find(|line| line.trim_start().starts_with(feed)).unwrap_or_else(|| panic!("{told}"));
+        assert!(line.contains("sent after") && line.ends_with(" ms"), "{told}");
+    }
+    let told: Value = serde_json::from_str(&run(&["force-update", "billing", "--verify", "--json"])).expect("JSON");
+    assert!(told["verified"]["sent_after_ms"]["billing"].is_number(), "{told}");
+    assert_eq!(told["verified"]["ok"], true);
+    assert!(run(&["pause", "metrics", "--verify"]).ends_with("  verified\n"));
+    assert!(run(&["resume", "all", "--verify"]).ends_with("  verified\n"));
+}
+
+#[test]
+fn a_command_whose_effect_nobody_sees_has_failed() {
+    // Says yes to every POST, and nothing more on any feed.
+    let stub = Stub::start(|mut stream, number| {
+        if number == 1 {
+            if let Ok(mut socket) = tokio_tungstenite::tungstenite::accept(stream) {
+                let _ = socket.send(tokio_tungstenite::tungstenite::Message::text(crate::stub::metrics(1)));
+                while socket.read().is_ok() {}
+            }
+        } else {
+            read_head(&mut stream);
+            let body = "{\"force_update\":\"triggered\",\"feeds\":[\"metrics\"]}";
+            let _ =
+                write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        }
+    });
+    let done = control(&["force-update", "metrics", "--verify", "--server", &stub.url()]).run();
+    assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("  metrics   nothing"), "{}", done.stdout);
+    assert!(done.stderr.contains("no message of metrics within 2 s"), "{}", done.stderr);
+
+    let done = control(&["force-update", "metrics", "--verify", "--server", "http://127.0.0.1:1"]).run();
+    assert_eq!(done.code, 3);
+    assert!(done.stderr.contains("nothing was sent: cannot verify it"), "{}", done.stderr);
+}
+
+#[test]
+fn an_expired_token_is_told_before_anything_is_sent() {
+    let stub = Stub::start(|_, _| ());
+    // {"exp":1705314600}
+    let done =
+        control(&["check", "--server", &stub.url()]).env("VELOFLUX_TOKEN", "e30.eyJleHAiOjE3MDUzMTQ2MDB9.c2ln").run();
+    assert_eq!((done.code, stub.connections()), (4, 0), "{}", done.stderr);
+    assert!(done.stderr.contains("expired 2024-01-15T10:30:00.000Z; get a new one"), "{}", done.stderr);
+}
+
+#[test]
+fn the_process_list_shows_no_token() {
+    let (sender, heads) = mpsc::channel();
+    let stub = Stub::start(move |mut stream, _| {
+        sender.send(read_head(&mut stream)).expect("the test waits");
+        crate::stub::stay(stream);
+    });
+    let home = tempfile::tempdir().expect("a directory");
+    let token = home.path().join("token");
+    std::fs::write(&token, "hunter2\n").expect("writable");
+    let token = token.display().to_string();
+    let running = control(&["check", "--timeout", "2s", "--server", &stub.url(), "--token-file", &token]).start();
+    assert!(heads.recv().expect("a request").contains("hunter2"), "it was sent");
+    let shown = std::process::Command::new("ps").args(["-ww", "-o", "args=", "-p", &running.id().to_string()]).output();
+    let shown = String::from_utf8_lossy(&shown.expect("procps brings it").stdout).into_owned();
+    assert!(shown.contains("control check") && !shown.contains("hunter2"), "{shown}");
+    assert_eq!(running.finish().code, 124);
+}

@@ -7,8 +7,9 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use veloflux::cli::{self, ENVIRONMENT, FILES, examples};
+use veloflux::cli::{self, ENVIRONMENT, EXPRESSIONS, FILES, examples};
 use veloflux::exit::EXIT_CODES;
+use veloflux::output::schema::{Key, RECORD_TYPES, RecordType, SHARED};
 use veloflux::protocol::Feed;
 
 /// Every generated file: its path in the repository and its content.
@@ -74,6 +75,13 @@ fn page(command: &clap::Command, name: &str) -> Vec<u8> {
             sections.control("TP", []).text([bold(action.get_name()), roman(usage)]).text([roman(about)]);
         }
     }
+    if name == "watch" {
+        sections.control("SH", ["EXPRESSIONS"]);
+        for (text, meaning) in EXPRESSIONS {
+            sections.control("TP", []).text([bold(*text)]).text([roman(*meaning)]);
+        }
+        records(&mut sections);
+    }
     sections.control("SH", ["EXIT STATUS"]);
     for (exit, meaning) in EXIT_CODES {
         sections.control("TP", []).text([bold((*exit as u8).to_string())]).text([roman(*meaning)]);
@@ -90,6 +98,22 @@ fn page(command: &clap::Command, name: &str) -> Vec<u8> {
     }
     sections.to_writer(&mut text).expect("memory takes everything");
     text
+}
+
+/// The schema of `watch --json`.
+fn records(sections: &mut Roff) {
+    sections.control("SH", ["RECORDS"]);
+    sections.text([roman("With --json, one JSON object a line. Keys are only ever added. Every record has these:")]);
+    let keys = |sections: &mut Roff, keys: &[Key]| {
+        for (key, kind, meaning) in keys {
+            sections.control("TP", []).text([bold(*key), roman(format!(" ({kind})"))]).text([roman(*meaning)]);
+        }
+    };
+    keys(sections, SHARED);
+    for RecordType { name, when, keys: own } in RECORD_TYPES {
+        sections.control("SS", [*name]).text([roman(format!("{when}."))]);
+        keys(sections, own);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod billing;
+mod board;
 mod browser;
 mod checks;
 mod cli;
@@ -13,6 +14,7 @@ mod control;
 mod control_api;
 mod generated;
 mod handshake;
+mod hostile;
 mod lifecycle;
 mod origins;
 mod probe;

@@ -1,9 +1,17 @@
 //! `veloflux probe`: phases, verdicts and exit codes.
 
+mod conformance;
+mod judging;
+mod reports;
+mod routes;
+
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocket;
 
 use crate::stub::{Stub, close, metrics, stay};
 use crate::support::{TestServer, Veloflux};
@@ -48,6 +56,10 @@ fn every_way_to_fail_has_its_phase_and_exit_code() {
         ("nonsense", Stub::sending(&["nonsense"]), 1, "first_message", "not a JSON object"),
         ("4401", Stub::websocket(|socket, _| close(socket, 4401, "")), 4, "first_message", "4401"),
         ("1011", Stub::websocket(|socket, _| close(socket, 1011, "")), 5, "first_message", "1011"),
+        ("a head byte by byte", Stub::start(drip), 3, "upgrade", "no answer within"),
+        ("pings and nothing else", Stub::websocket(flood), 1, "first_message", "nothing within 1 s"),
+        ("garbage after 101", Stub::raw(b"\xff\0", stay), 5, "first_message", "1002"),
+        ("101 and a reset", Stub::websocket(|socket, _| reset(socket)), 5, "first_message", "1006"),
         ("100 MB", Stub::raw(b"\x81\x7f\0\0\0\0\x05\xf5\xe1\0", stay), 5, "first_message", "1009"),
     ] {
         let done = probe(&stub, &["metrics", "--json"]).within(Duration::from_secs(10)).run();
@@ -57,6 +69,25 @@ fn every_way_to_fail_has_its_phase_and_exit_code() {
         assert_eq!(failure["phase"], phase, "{what}: {failure}");
         assert!(failure["reason"].as_str().is_some_and(|reason| reason.contains(words)), "{what}: {failure}");
     }
+}
+
+/// Never comes to the end of its status line.
+fn drip(mut stream: TcpStream, _: usize) {
+    let _ = stream.write_all(b"HTTP/1.1 101 ");
+    while stream.write_all(b"x").is_ok() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Pings for ever and reads nothing.
+fn flood(mut socket: WebSocket<TcpStream>, _: usize) {
+    while socket.get_mut().write_all(&b"\x89\0".repeat(512)).is_ok() {}
+}
+
+/// Ends the connection so that the peer's kernel says so.
+fn reset(socket: WebSocket<TcpStream>) {
+    let stream = socket2::SockRef::from(socket.get_ref());
+    stream.set_linger(Some(Duration::ZERO)).expect("a socket option");
 }
 
 #[test]

@@ -1,5 +1,12 @@
 //! `veloflux watch` against servers that behave and servers that do not: what it writes, and how it ends.
 
+mod alerts;
+mod conditions;
+mod recording;
+mod schema;
+mod selection;
+mod silence;
+
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
@@ -21,13 +28,21 @@ fn watch(stub: &Stub, flags: &[&str]) -> Veloflux {
 }
 
 fn watch_at(url: &str, flags: &[&str]) -> Veloflux {
+    follow("metrics", url, flags)
+}
+
+/// A `watch` of this feed.
+fn follow(feed: &str, url: &str, flags: &[&str]) -> Veloflux {
     let home = tempfile::tempdir().expect("a directory");
-    let quick = ["watch", "metrics", "--server", url, "--base-delay", "10ms", "--jitter", "none"];
+    let quick = ["watch", feed, "--server", url, "--base-delay", "10ms", "--jitter", "none"];
     Veloflux::new(home.path(), quick.iter().chain(flags))
 }
 
+/// The records that were written, each of which has to be as its schema says.
 fn records(stdout: &str) -> Vec<Value> {
-    stdout.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    let records: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    records.iter().for_each(schema::hold);
+    records
 }
 
 fn types(records: &[Value]) -> Vec<&str> {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::client::endpoint::Endpoint;
+use super::label::Label;
 use crate::client::event::{Ending, Event, What};
 use crate::limits;
-use crate::output::summary::{Spread, StreamSummary, Summary};
+use crate::output::summary::{Outage, Spread, StreamSummary, Summary};
 
 /// Counts the events of all streams.
 #[derive(Debug)]
@@ -23,8 +23,12 @@ struct Stream {
     intervals: Samples,
     rtts: Samples,
     last_message: Option<Instant>,
+    up_since: Option<Instant>,
+    up: Duration,
     down_since: Option<Instant>,
     down: Duration,
+    /// When there was nothing more to expect of it.
+    ended: Option<Instant>,
 }
 
 /// The newest measured values.
@@ -46,16 +50,19 @@ impl Samples {
 
 impl Tally {
     /// Nothing has happened.
-    pub(super) fn new(endpoints: &[Endpoint]) -> Self {
-        let stream = |endpoint: &Endpoint| Stream {
-            summary: StreamSummary { feed: endpoint.feed, server: endpoint.address(), ..StreamSummary::default() },
+    pub(super) fn new(labels: &[Label], started: Instant) -> Self {
+        let stream = |label: &Label| Stream {
+            summary: StreamSummary { feed: label.feed, server: label.server.clone(), ..StreamSummary::default() },
             intervals: Samples::default(),
             rtts: Samples::default(),
             last_message: None,
+            up_since: None,
+            up: Duration::ZERO,
             down_since: None,
             down: Duration::ZERO,
+            ended: None,
         };
-        Tally { started: Instant::now(), streams: endpoints.iter().map(stream).collect() }
+        Tally { started, streams: labels.iter().map(stream).collect() }
     }
 
     /// Counts one event.
@@ -66,8 +73,15 @@ impl Tally {
             What::Open(_) => {
                 summary.connections += 1;
                 stream.last_message = None;
+                stream.up_since = Some(event.instant);
+                // The dashboard may have begun anew what had ended.
+                stream.ended = None;
                 if let Some(since) = stream.down_since.take() {
-                    stream.down += event.instant - since;
+                    let down = event.instant - since;
+                    stream.down += down;
+                    if let Some(outage) = summary.outages.last_mut() {
+                        outage.down_ms = Some(down.as_millis() as u64);
+                    }
                 }
             }
             What::Message(_) => {
@@ -84,14 +98,40 @@ impl Tally {
                 stream.rtts.take(*rtt);
             }
             What::Missed(_) => summary.pings_missed += 1,
-            What::Lost(loss, _) => {
+            What::Lost(loss, lived) => {
                 *summary.losses.entry(loss.cause()).or_default() += 1;
+                if let Some(since) = stream.up_since.take() {
+                    stream.up += event.instant - since;
+                }
                 stream.down_since = Some(event.instant);
+                if summary.outages.len() == limits::OUTAGES_MAX {
+                    summary.outages.remove(0);
+                }
+                summary.outages.push(Outage {
+                    at: event.at,
+                    cause: loss.cause(),
+                    reason: loss.to_string(),
+                    lived_ms: lived.as_millis() as u64,
+                    down_ms: None,
+                    retries: 0,
+                });
             }
-            What::Retry(_, loss, None) | What::End(Ending::GaveUp { loss, lived: None, .. }) => {
-                *summary.losses.entry(loss.cause()).or_default() += 1;
+            What::Retry(_, loss, lived) => {
+                if lived.is_none() {
+                    *summary.losses.entry(loss.cause()).or_default() += 1;
+                }
+                if stream.down_since.is_some()
+                    && let Some(outage) = summary.outages.last_mut()
+                {
+                    outage.retries += 1;
+                }
             }
-            What::Retry(..) | What::End(_) => {}
+            What::End(ending) => {
+                stream.ended = Some(event.instant);
+                if let Ending::GaveUp { loss, lived: None, .. } = ending {
+                    *summary.losses.entry(loss.cause()).or_default() += 1;
+                }
+            }
         }
     }
 
@@ -103,11 +143,16 @@ impl Tally {
     /// What it comes to at `now`.
     pub(super) fn summary(&self, now: Instant) -> Summary {
         let streams = self.streams.iter().map(|stream| {
-            let down = stream.down + stream.down_since.map(|since| now - since).unwrap_or_default();
+            let end = stream.ended.unwrap_or(now);
+            let down = stream.down + stream.down_since.map(|since| end - since).unwrap_or_default();
+            let up = stream.up + stream.up_since.map(|since| end - since).unwrap_or_default();
+            let whole = (end - self.started).as_secs_f64();
             StreamSummary {
                 interval_ms: stream.intervals.spread(),
                 rtt_ms: stream.rtts.spread(),
                 down_ms: down.as_millis() as u64,
+                // To the sixth digit: half a minute of a year.
+                availability: (whole > 0.0).then(|| (up.as_secs_f64() / whole * 1e6).floor() / 1e6),
                 ..stream.summary.clone()
             }
         });
@@ -118,22 +163,24 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::endpoint::Server;
+    use crate::client::backoff::Retry;
     use crate::client::event::{Invalid, Opened, Received};
     use crate::client::loss::Loss;
+    use crate::client::origin::Origin;
     use crate::net::Fault;
     use crate::net::dial::Phases;
     use crate::protocol::{Feed, Timestamp};
 
     #[test]
     fn a_tally_counts_what_came_and_how_long_it_was_gone() {
-        let endpoint = Server::parse("http://h").expect("a server").feed(Feed::Metrics);
-        let mut tally = Tally::new(&[endpoint]);
-        let start = tally.started;
+        let origin = Origin { feed: Some(Feed::Metrics), server: "h:80".to_owned(), url: "ws://h/".to_owned() };
+        let start = Instant::now();
+        let mut tally = Tally::new(&Label::all(&[origin]), start);
+        let lost = || Loss::Broken(Fault::Closed);
+        let retry = |attempt| What::Retry(Retry { attempt, of: None, delay: Duration::ZERO }, lost(), None);
         let peer = ([127, 0, 0, 1], 80).into();
         let open = || What::Open(Opened { peer, phases: Phases::default(), upgrade: Duration::ZERO });
         let message = || What::Message(Box::new(Received { text: String::new(), kind: None, id: None, message: None }));
-        let lost = || Loss::Broken(Fault::Closed);
         assert!(!tally.all_connected());
         for (second, what) in [
             (0, open()),
@@ -141,6 +188,8 @@ mod tests {
             (2, message()),
             (5, message()),
             (6, What::Lost(lost(), Duration::from_secs(6))),
+            (7, retry(1)),
+            (8, retry(2)),
             (10, open()),
             // The first message of a connection says nothing about the cadence.
             (10, message()),
@@ -155,8 +204,11 @@ mod tests {
         let summary = tally.summary(start + Duration::from_secs(20));
         let stream = &summary.streams[0];
         assert_eq!((stream.messages, stream.invalid, stream.connections, stream.pongs), (4, 1, 2, 1));
-        assert_eq!(stream.losses.get("1006"), Some(&2));
+        assert_eq!(stream.losses.get("1006"), Some(&4));
         assert_eq!(stream.down_ms, 4_000 + 7_000);
+        assert_eq!(stream.availability, Some(9.0 / 20.0));
+        let outages: Vec<_> = stream.outages.iter().map(|outage| (outage.down_ms, outage.retries)).collect();
+        assert_eq!(outages, [(Some(4_000), 2), (None, 0)]);
         let interval = stream.interval_ms.expect("two were measured");
         assert_eq!((interval.min, interval.max), (2_000.0, 3_000.0));
         assert_eq!(summary.elapsed_ms, 20_000);

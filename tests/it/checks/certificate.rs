@@ -6,13 +6,13 @@ use std::process::Command;
 use super::program::run;
 
 /// Where it lies.
-pub(super) struct Certificate {
-    pub(super) certificate: PathBuf,
-    pub(super) key: PathBuf,
+pub(crate) struct Certificate {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 /// Makes one in `folder`.
-pub(super) fn make(folder: &Path) -> Certificate {
+pub(crate) fn make(folder: &Path) -> Certificate {
     lasting(folder, 2)
 }
 

@@ -1,0 +1,226 @@
+//! The fold: what a watcher knows of one server, made of the messages of the connections it has now. Pure.
+//!
+//! It merges as the contract tells every client to: a snapshot replaces, `backends_update` is merged by `address`. It
+//! works on the server's own JSON, not on [`Message`](crate::protocol::Message), so that keys added later are there too.
+//! What it knows stands under `state` in the document that expressions are asked about:
+//!
+//! ```json
+//! {"type": "metrics", "data": {}, "id": "0000abcd-17",
+//!  "state": {"backends": [], "metrics": {}, "status": null}}
+//! ```
+//!
+//! A feed that is followed and has said nothing on its current connection is null: what an earlier connection said may
+//! have changed in between, and nothing is held that nobody says. A feed that is not followed is not there at all.
+
+use serde_json::{Map, Value};
+
+use crate::protocol::Feed;
+
+const STATE: &str = "state";
+
+/// What is known of one server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Folded {
+    /// The current message's keys beside `state`.
+    document: Value,
+}
+
+impl Folded {
+    /// Nothing is known yet of the feeds that are followed.
+    pub fn new(feeds: impl IntoIterator<Item = Feed>) -> Self {
+        let state: Map<_, _> = feeds.into_iter().map(|feed| (feed.name().to_owned(), Value::Null)).collect();
+        Folded { document: Value::Object(Map::from_iter([(STATE.to_owned(), Value::Object(state))])) }
+    }
+
+    /// Takes a message of a feed: the whole of it, `{"type":…,"data":…}`. What is no message of that feed, and an update
+    /// of a backend that is not listed, changes nothing.
+    pub fn apply(&mut self, feed: Feed, message: &Value) {
+        let (kind, data) = (message["type"].as_str().unwrap_or_default(), &message["data"]);
+        let known = &mut self.document[STATE][feed.name()];
+        match (feed, kind, data) {
+            (Feed::Backends, "backends", Value::Array(_)) => *known = data.clone(),
+            (Feed::Backends, "backends_update", Value::Object(update)) => merge(known, update),
+            (Feed::Backends, ..) => {}
+            (_, _, Value::Object(_)) if kind == feed.name() => *known = data.clone(),
+            _ => {}
+        }
+    }
+
+    /// The connection of a feed is lost: what it said is no longer known.
+    pub fn forget(&mut self, feed: Feed) {
+        if let Some(known) = self.document[STATE].get_mut(feed.name()) {
+            *known = Value::Null;
+        }
+    }
+
+    /// What expressions are asked about: the keys of the current message, and `state`. A message that is no object adds
+    /// none; its own `state`, if it has one, is hidden. Costs nothing for what is known already: it is not copied.
+    pub fn document(&mut self, current: Value) -> &Value {
+        let state = self.document[STATE].take();
+        let mut keys = if let Value::Object(keys) = current { keys } else { Map::new() };
+        keys.insert(STATE.to_owned(), state);
+        self.document = Value::Object(keys);
+        &self.document
+    }
+}
+
+/// Replaces the keys of every backend with the update's address. A list that is not there yet stays so.
+fn merge(backends: &mut Value, update: &Map<String, Value>) {
+    let Some(address) = update.get("address").filter(|address| address.is_string()) else { return };
+    let list = backends.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut);
+    for backend in list.filter(|backend| backend.get("address") == Some(address)) {
+        backend.extend(update.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn state(folded: &mut Folded) -> Value {
+        folded.document(Value::Null)["state"].clone()
+    }
+
+    fn backends(list: Value) -> Value {
+        json!({ "type": "backends", "data": list })
+    }
+
+    #[test]
+    fn every_feed_is_known_by_its_newest_message() {
+        let mut folded = Folded::new(Feed::ALL);
+        for feed in Feed::ALL.into_iter().filter(|feed| *feed != Feed::Backends) {
+            for n in [1, 2] {
+                folded.apply(feed, &json!({ "type": feed.name(), "data": { "n": n } }));
+            }
+        }
+        folded.apply(Feed::Backends, &backends(json!([{ "address": "a:1" }])));
+        let n = json!({ "n": 2 });
+        assert_eq!(
+            state(&mut folded),
+            json!({ "backends": [{ "address": "a:1" }], "metrics": n, "status": n, "billing": n, "health": n })
+        );
+    }
+
+    #[test]
+    fn an_update_reaches_every_backend_with_its_address_and_no_other() {
+        let mut folded = Folded::new([Feed::Backends]);
+        folded.apply(
+            Feed::Backends,
+            &backends(json!([
+                { "address": "a:1", "pool": "one", "status": "healthy", "new_key": 1 },
+                { "address": "b:1", "pool": "one", "status": "healthy" },
+                { "address": "a:1", "pool": "two", "status": "healthy" },
+            ])),
+        );
+        let update = |address: Value| {
+            let data = json!({ "address": address, "status": "unhealthy", "detail": "refused" });
+            json!({ "type": "backends_update", "data": data })
+        };
+        for address in [json!("a:1"), json!("unknown:1"), json!(7), Value::Null] {
+            folded.apply(Feed::Backends, &update(address));
+        }
+        let expected = json!([
+            { "address": "a:1", "pool": "one", "status": "unhealthy", "detail": "refused", "new_key": 1 },
+            { "address": "b:1", "pool": "one", "status": "healthy" },
+            { "address": "a:1", "pool": "two", "status": "unhealthy", "detail": "refused" },
+        ]);
+        assert_eq!(state(&mut folded)["backends"], expected);
+    }
+
+    #[test]
+    fn what_is_no_message_of_the_feed_changes_nothing() {
+        let mut folded = Folded::new([Feed::Backends, Feed::Metrics]);
+        folded.apply(Feed::Backends, &json!({ "type": "backends_update", "data": { "address": "a:1" } }));
+        assert_eq!(state(&mut folded), json!({ "backends": null, "metrics": null }), "an update before the list");
+        folded.apply(Feed::Backends, &backends(json!([])));
+        folded.apply(Feed::Metrics, &json!({ "type": "metrics", "data": { "cpu": 1 } }));
+        let before = folded.clone();
+        for (feed, message) in [
+            (Feed::Backends, json!({ "type": "backends", "data": {} })),
+            (Feed::Backends, json!({ "type": "resumed", "data": [] })),
+            (Feed::Backends, json!({ "type": "metrics", "data": {} })),
+            (Feed::Metrics, json!({ "type": "backends", "data": [] })),
+            (Feed::Metrics, json!({ "type": "pong", "data": {} })),
+            (Feed::Metrics, json!({ "type": "metrics" })),
+            (Feed::Metrics, json!({ "type": "metrics", "data": 5 })),
+            (Feed::Metrics, json!([1])),
+            (Feed::Metrics, json!("text")),
+        ] {
+            folded.apply(feed, &message);
+            assert_eq!(folded, before, "{message}");
+        }
+    }
+
+    #[test]
+    fn a_lost_connection_is_forgotten_until_it_speaks_again() {
+        let mut folded = Folded::new([Feed::Backends, Feed::Status]);
+        folded.apply(Feed::Backends, &backends(json!([])));
+        folded.apply(Feed::Status, &json!({ "type": "status", "data": { "status": "healthy" } }));
+        folded.forget(Feed::Status);
+        folded.forget(Feed::Billing);
+        assert_eq!(state(&mut folded), json!({ "backends": [], "status": null }));
+    }
+
+    #[test]
+    fn the_document_is_the_current_message_beside_what_is_known() {
+        let mut folded = Folded::new([Feed::Status]);
+        let status =
+            json!({ "type": "status", "data": { "status": "healthy" }, "id": "0000000a-1", "state": "theirs" });
+        folded.apply(Feed::Status, &status);
+        let known = json!({ "status": { "status": "healthy" } });
+        let expected = json!({ "type": "status", "data": { "status": "healthy" }, "id": "0000000a-1", "state": known });
+        assert_eq!(folded.document(status), &expected);
+        assert_eq!(folded.document(json!({ "type": "news" })), &json!({ "type": "news", "state": known }));
+        assert_eq!(folded.document(json!([1])), &json!({ "state": known }));
+    }
+
+    fn list() -> impl Strategy<Value = Vec<(u8, Map<String, Value>)>> {
+        prop::collection::vec((0_u8..6, keys()), 0..10)
+    }
+
+    fn keys() -> impl Strategy<Value = Map<String, Value>> {
+        let value =
+            prop_oneof![Just(Value::Null), any::<i32>().prop_map(Value::from), "[a-z]{0,4}".prop_map(Value::from)];
+        prop::collection::btree_map("[a-d]", value, 0..4).prop_map(|keys| keys.into_iter().collect())
+    }
+
+    fn backend((address, keys): &(u8, Map<String, Value>)) -> Value {
+        let mut backend = keys.clone();
+        backend.insert("address".to_owned(), format!("10.0.0.{address}:80").into());
+        Value::Object(backend)
+    }
+
+    proptest! {
+        #[test]
+        fn updates_replace_the_keys_they_carry_and_lose_nothing(snapshot in list(), updates in list()) {
+            let mut folded = Folded::new([Feed::Backends]);
+            folded.apply(Feed::Backends, &backends(snapshot.iter().map(backend).collect()));
+            for update in &updates {
+                folded.apply(Feed::Backends, &json!({ "type": "backends_update", "data": backend(update) }));
+            }
+            // By definition: each key of each backend, in its old place, is the newest of those that were sent for it.
+            let expected: Vec<Value> = snapshot
+                .iter()
+                .map(|(address, keys)| {
+                    let own = updates.iter().filter(|(other, _)| other == address).map(|(_, keys)| keys);
+                    let newest = [keys].into_iter().chain(own).flatten().map(|(key, value)| (key.clone(), value.clone()));
+                    backend(&(*address, newest.collect()))
+                })
+                .collect();
+            prop_assert_eq!(&state(&mut folded)["backends"], &Value::Array(expected));
+        }
+
+        #[test]
+        fn a_snapshot_is_the_whole_truth(first in list(), second in list()) {
+            let mut folded = Folded::new([Feed::Backends]);
+            let mut fresh = folded.clone();
+            let second = backends(second.iter().map(backend).collect());
+            folded.apply(Feed::Backends, &backends(first.iter().map(backend).collect()));
+            folded.apply(Feed::Backends, &second);
+            fresh.apply(Feed::Backends, &second);
+            prop_assert_eq!(folded, fresh);
+        }
+    }
+}

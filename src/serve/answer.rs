@@ -1,0 +1,37 @@
+//! Answers as an HTTP client sees them: JSON, errors as `{"error":{"code":…,"message":…}}`.
+
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{Method, StatusCode};
+use poem::Response;
+use serde::Serialize;
+
+use crate::protocol::control::{ErrorAnswer, ErrorBody};
+
+/// An error answer: a word for programs and a sentence for people.
+pub fn error(status: StatusCode, code: &str, message: impl Into<String>) -> Response {
+    let error = ErrorBody { code: code.to_owned(), message: message.into() };
+    json(status, &ErrorAnswer { error })
+}
+
+/// The names of methods, as they stand in a header.
+pub fn names(methods: &[Method]) -> String {
+    methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// 405 with the methods there are.
+pub fn not_allowed(methods: &[Method]) -> Response {
+    let names = names(methods);
+    let mut response = error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("this path takes {names}"));
+    response.headers_mut().insert(ALLOW, HeaderValue::try_from(names).expect("method names can stand in a header"));
+    response
+}
+
+/// A JSON answer, never to be cached.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(body).expect("an answer has string keys and no failing serialiser");
+    Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, "application/json")
+        .header(CACHE_CONTROL, "no-store")
+        .body(body)
+}

@@ -1,0 +1,196 @@
+//! One connection as its shard sees it: what it was given, what waits for it, and when something is due.
+
+use std::io;
+use std::mem;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rustix::net::{SendFlags, send};
+use socket2::SockRef;
+use tokio::time::Instant;
+
+use super::Link;
+use crate::limits::WRITE_TIMEOUT;
+use crate::protocol::{Feed, SERVER_PING_INTERVAL};
+
+/// The state of one connection. Small: a shard walks over thousands of them for every burst.
+pub(super) struct Peer {
+    pub(super) link: Arc<Link>,
+    /// The number of the newest burst it was given, 0 before the first.
+    pub(super) sent: u64,
+    pub(super) stage: Stage,
+    /// Only while the kernel takes no more.
+    backlog: Option<Box<Backlog>>,
+    pub(super) feed: Feed,
+}
+
+/// What the kernel has not taken.
+struct Backlog {
+    /// The rest of a frame that has begun.
+    tail: Bytes,
+    /// Whole frames that leave after the tail.
+    replies: Vec<u8>,
+    /// The last time the kernel took something.
+    since: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Stage {
+    /// It gets bursts.
+    Open(Pulse),
+    /// It gets what waits, then the end; all is over at this time.
+    Closing(Instant),
+    /// Nothing can be written any more.
+    Done,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Pulse {
+    /// A ping is due at this time.
+    Due(Instant),
+    /// A ping has been sent; something has to be heard by this time.
+    Awaited(Instant),
+}
+
+/// What came of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Everything has left.
+    Free,
+    /// Some of it waits; before, nothing did.
+    NowBlocked,
+    /// Some of it waits, as before.
+    Blocked,
+    /// Nobody is there to write to.
+    Gone,
+}
+
+impl Peer {
+    pub(super) fn new(link: Arc<Link>, feed: Feed, now: Instant) -> Peer {
+        Peer { link, sent: 0, stage: Stage::Open(Pulse::Due(now + SERVER_PING_INTERVAL)), backlog: None, feed }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open(_))
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.backlog.is_some()
+    }
+
+    /// Bytes of control frames and answers that wait.
+    pub(super) fn replies_waiting(&self) -> usize {
+        self.backlog.as_ref().map_or(0, |backlog| backlog.replies.len())
+    }
+
+    /// Writes whole frames to a connection for which nothing waits.
+    ///
+    /// The system call is made directly, without a look at what the runtime knows of the socket: that lies in memory of its
+    /// own, which would have to be fetched for every connection and says nearly always that there is room. Where there is
+    /// none, [`Peer::go_on`] tells the runtime.
+    pub(super) fn send(&mut self, bytes: &Bytes) -> Progress {
+        let count = match send(&self.link.socket, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            Ok(count) if count == bytes.len() => return Progress::Free,
+            Ok(count) => count,
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => 0,
+            Err(_) => return Progress::Gone,
+        };
+        let backlog = Backlog { tail: bytes.slice(count..), replies: Vec::new(), since: Instant::now() };
+        self.backlog = Some(Box::new(backlog));
+        Progress::NowBlocked
+    }
+
+    /// Writes whole frames behind what waits.
+    pub(super) fn say(&mut self, frames: Vec<u8>) -> Progress {
+        match &mut self.backlog {
+            None => self.send(&frames.into()),
+            Some(backlog) => {
+                backlog.replies.extend_from_slice(&frames);
+                Progress::Blocked
+            }
+        }
+    }
+
+    /// Writes what waits, as far as the kernel takes it.
+    pub(super) fn go_on(&mut self, now: Instant) -> Progress {
+        let Some(backlog) = &mut self.backlog else { return Progress::Free };
+        loop {
+            if backlog.tail.is_empty() {
+                backlog.tail = mem::take(&mut backlog.replies).into();
+            }
+            if backlog.tail.is_empty() {
+                self.backlog = None;
+                return Progress::Free;
+            }
+            match self.link.socket.try_write(&backlog.tail) {
+                Ok(count) => {
+                    backlog.tail = backlog.tail.split_off(count);
+                    backlog.since = now;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Blocked,
+                Err(_) => return Progress::Gone,
+            }
+        }
+    }
+
+    /// Lets this be the last that waits, instead of any reply, for a peer that takes nothing.
+    ///
+    /// The kernel would not take another byte for it, so the bound on unsent bytes is lifted first: the rest of the frame
+    /// that has begun and these frames then wait in the kernel, and a peer that wakes up finds out why it was left. Where
+    /// the bound cannot be lifted, it learns it from the end of the stream alone.
+    pub(super) fn say_last(&mut self, frames: Vec<u8>) {
+        let _ = SockRef::from(&self.link.socket).set_tcp_notsent_lowat(u32::MAX);
+        if let Some(backlog) = &mut self.backlog {
+            backlog.replies = frames;
+        }
+    }
+
+    /// Everything has left. Where that was the end: says so, and waits for the peer to leave. An error means it has.
+    pub(super) fn said_all(&self) {
+        if matches!(self.stage, Stage::Closing(_)) {
+            let _ = SockRef::from(&self.link.socket).shutdown(Shutdown::Write);
+        }
+    }
+
+    /// Ends it altogether, so that the reader sees its end. An error means that the peer has ended it already.
+    pub(super) fn give_up(&mut self) {
+        self.stage = Stage::Done;
+        self.backlog = None;
+        self.link.over.store(true, Ordering::Relaxed);
+        let _ = SockRef::from(&self.link.socket).shutdown(Shutdown::Both);
+    }
+
+    /// Whether a deadline has passed or a ping is due.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        match (self.stage, &self.backlog) {
+            (Stage::Closing(end), _) => now >= end,
+            (Stage::Done, _) => false,
+            (Stage::Open(_), Some(backlog)) => now >= backlog.since + WRITE_TIMEOUT,
+            (Stage::Open(Pulse::Due(at) | Pulse::Awaited(at)), None) => now >= at,
+        }
+    }
+
+    /// Moves every deadline.
+    pub(super) fn grant(&mut self, more: Duration) {
+        match &mut self.stage {
+            Stage::Open(Pulse::Due(at) | Pulse::Awaited(at)) | Stage::Closing(at) => *at += more,
+            Stage::Done => {}
+        }
+        if let Some(backlog) = &mut self.backlog {
+            backlog.since += more;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_fits_a_cache_line() {
+        assert!(size_of::<Peer>() <= 64, "{} bytes", size_of::<Peer>());
+    }
+}

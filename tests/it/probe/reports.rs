@@ -1,0 +1,142 @@
+//! The formats of the report, read by the programs they are for.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::probe;
+use crate::stub::{Stub, metrics};
+use crate::support::programs::{python, run};
+use crate::support::{TestServer, Veloflux};
+
+/// A stub whose `metrics` pass and whose `status` do not: it sends metrics there, too.
+fn half() -> Stub {
+    Stub::sending(&[&metrics(1)])
+}
+
+fn read(kind: &str, path: &Path) -> Value {
+    let mut command = python("reports.py");
+    command.arg(kind).arg(path);
+    run(command)
+}
+
+#[test]
+fn every_report_is_written_in_one_run_and_leaves_no_other_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = ["text", "json", "nagios", "prometheus", "junit", "tap", "github"];
+    let files = names.map(|name| format!("--report={name}={}", folder.path().join(name).display()));
+    let flags: Vec<&str> = ["metrics", "status", "-q"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let done = probe(&half(), &flags).run();
+    assert_eq!((done.code, done.stdout.as_str()), (1, ""), "{}", done.stderr);
+    let mut written: Vec<_> =
+        std::fs::read_dir(folder.path()).expect("readable").map(|entry| entry.expect("an entry").file_name()).collect();
+    written.sort();
+    let mut expected = names.to_vec();
+    expected.sort_unstable();
+    assert_eq!(written, expected);
+
+    let junit = read("junit", &folder.path().join("junit"));
+    assert_eq!((&junit["failures"], &junit["suites"]["status"]["first_message"]), (&1.into(), &vec!["Failure"].into()));
+    assert_eq!(junit["suites"]["metrics"]["schema"], Value::Array(Vec::new()));
+
+    let gauges = read("prometheus", &folder.path().join("prometheus"));
+    let success = &gauges["veloflux_probe_success"];
+    assert_eq!(success["type"], "gauge");
+    let samples = success["samples"].as_array().expect("a list");
+    let values: Vec<_> = samples.iter().map(|sample| (sample[0]["target"].as_str(), sample[1].as_f64())).collect();
+    assert_eq!(values, [(Some("metrics"), Some(1.0)), (Some("status"), Some(0.0))]);
+    for (name, gauge) in gauges.as_object().expect("an object") {
+        assert!(gauge["help"].as_str().is_some_and(|help| help.ends_with('.')), "{name}");
+    }
+
+    let json: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("json")).expect("it is there")).expect("JSON");
+    assert_eq!((&json["exit"], &json["targets"][1]["name"]), (&1.into(), &"status".into()));
+    let github = std::fs::read_to_string(folder.path().join("github")).expect("it is there");
+    assert!(github.starts_with("::error title=veloflux probe%3A status::first_message: "), "{github}");
+}
+
+#[test]
+fn prove_believes_the_tap() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (feeds, code) in [(&["metrics"][..], 0), (&["metrics", "status"], 1)] {
+        let file = folder.path().join("probe.tap");
+        let report = format!("--report=tap={}", file.display());
+        assert_eq!(probe(&half(), &[feeds, &[&report]].concat()).run().code, code);
+        let proved = Command::new("prove").args(["--exec", "cat"]).arg(&file).output().expect("perl brings it");
+        assert_eq!(proved.status.code(), Some(code), "{}", String::from_utf8_lossy(&proved.stdout));
+    }
+}
+
+#[test]
+fn a_monitoring_system_gets_its_exit_codes_and_data_it_can_read() {
+    let nagios = |flags: &[&str]| probe(&half(), &[&["--format", "nagios"], flags].concat()).run();
+    for (flags, code, word) in [
+        (&["metrics"][..], 0, "OK"),
+        (&["metrics", "-w", "tcp=0s"], 1, "WARNING"),
+        (&["metrics", "-w", "tcp=0s", "-c", "total=0s"], 2, "CRITICAL"),
+        (&["metrics", "status"], 2, "CRITICAL"),
+        (&["metrics", "--cacert", "/nonexistent"], 3, ""),
+        (&["metrics", "-w", "tcp"], 3, ""),
+    ] {
+        let done = nagios(flags);
+        assert_eq!(done.code, code, "{flags:?}: {}{}", done.stdout, done.stderr);
+        assert!(code == 3 || done.stdout.starts_with(&format!("VELOFLUX {word} - ")), "{}", done.stdout);
+    }
+    let done = nagios(&["metrics", "-w", "rtt_p95=1s", "-c", "rtt_p95=2s,loss=10%"]);
+    let (_, data) = done.stdout.lines().next().and_then(|line| line.split_once(" | ")).expect("performance data");
+    let data = perfdata(data);
+    let find = |label: &str| data.iter().find(|(found, ..)| found == label).expect(label);
+    let (_, value, unit, limits) = find("metrics rtt_p95");
+    assert!(*value >= 0.0 && unit == "ms" && limits == &["1000", "2000", "0"], "{data:?}");
+    assert_eq!(
+        find("metrics loss"),
+        &("metrics loss".to_owned(), 0.0, "%".to_owned(), vec!["".into(), "10".into(), "0".into(), "100".into()])
+    );
+}
+
+/// `'label'=value[unit];[warn];[crit];[min];[max]` as the guidelines for plugins define it.
+fn perfdata(text: &str) -> Vec<(String, f64, String, Vec<String>)> {
+    let mut found = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let (label, tail) = rest.strip_prefix('\'').and_then(|rest| rest.split_once("'=")).expect("a quoted label");
+        let (item, tail) = tail.split_once(' ').unwrap_or((tail, ""));
+        let mut parts = item.split(';').map(str::to_owned);
+        let value = parts.next().expect("a value");
+        let unit = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-').to_owned();
+        let number = value[..value.len() - unit.len()].parse().expect("a number");
+        assert!(matches!(unit.as_str(), "" | "s" | "ms" | "%"), "{item}");
+        found.push((label.to_owned(), number, unit, parts.collect()));
+        rest = tail.trim_start();
+    }
+    found
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_a_failure() {
+    let done = probe(&half(), &["metrics", "--report", "junit=/nonexistent/probe.xml"]).run();
+    assert_eq!(done.code, 1, "{}", done.stderr);
+    let words = "cannot write the report `/nonexistent/probe.xml`: no such file or directory";
+    assert!(done.stderr.contains(words), "{}", done.stderr);
+    for report in ["junit", "yaml=x", "=x", "junit="] {
+        assert_eq!(probe(&half(), &["metrics", "--report", report]).run().code, 2, "{report}");
+    }
+}
+
+#[test]
+fn nodes_are_told_apart_where_there_are_several() {
+    let (one, other) = (TestServer::start(), TestServer::start());
+    let home = tempfile::tempdir().expect("a directory");
+    let servers = ["--server", &one.url(), "--server", &other.url()];
+    let arguments = ["probe", "metrics", "--format", "prometheus"].into_iter().chain(servers);
+    let done = Veloflux::new(home.path(), arguments).run();
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let file = home.path().join("probe.prom");
+    std::fs::write(&file, &done.stdout).expect("writable");
+    let gauges = read("prometheus", &file);
+    let samples = gauges["veloflux_probe_success"]["samples"].as_array().expect("a list");
+    assert_eq!(samples[0][0]["target"], format!("metrics {}", one.address()));
+    assert_eq!(samples.len(), 2);
+}
