@@ -2,7 +2,8 @@
 
 use crate::net::route::is_loopback;
 use crate::net::{BadTarget, Target};
-use crate::protocol::Feed;
+use crate::protocol::message::LAST_ID;
+use crate::protocol::{EventId, Feed};
 use crate::secret::Secret;
 
 /// A server, as given by `--server`.
@@ -110,6 +111,16 @@ impl Endpoint {
     /// `host:port`.
     pub fn address(&self) -> String {
         self.target.address()
+    }
+
+    /// The same, asking for what was missed since `last`: a server that keeps it sends that first, any other its snapshot.
+    pub fn resuming(&self, last: Option<EventId>) -> Endpoint {
+        let mut resuming = self.clone();
+        if let Some(last) = last {
+            let joint = if self.path.contains('?') { '&' } else { '?' };
+            resuming.path = format!("{}{joint}{LAST_ID}={last}", self.path);
+        }
+        resuming
     }
 
     /// Path and query.

@@ -20,6 +20,11 @@ pub struct Sequence {
 }
 
 impl Sequence {
+    /// The last message that was received.
+    pub fn last(&self) -> Option<EventId> {
+        self.last
+    }
+
     /// Takes the id of the next message. Another epoch is another run of the stream, whose numbers say nothing about this
     /// one; a number seen before is the snapshot that greets a new connection.
     pub fn follow(&mut self, id: EventId) -> Option<Gap> {

@@ -24,6 +24,7 @@ use super::loss::{Loss, Verdict};
 use super::stale::{Patience, Staleness, WhenStale};
 use crate::limits;
 use crate::net::Fault;
+use crate::protocol::message::RESUMED;
 use crate::protocol::{CloseCode, Timestamp};
 use crate::shutdown::Shutdown;
 
@@ -111,8 +112,9 @@ impl Session {
         let mut memory = Memory::default();
         let (mut connected, mut attempts) = (false, 0);
         loop {
+            let endpoint = self.endpoint.resuming(memory.sequence.last());
             let made = tokio::select! {
-                made = connect(&self.endpoint, &self.access) => made,
+                made = connect(&endpoint, &self.access) => made,
                 () = shutdown.begun() => return Ok(Ending::Stopped),
             };
             let (loss, lived) = match made {
@@ -276,6 +278,10 @@ impl Session {
                 Err(invalid) => return voice.tell(What::Invalid(invalid)).await.map(|()| false),
             },
         };
+        if received.kind.as_deref() == Some(RESUMED) {
+            // What was not recovered shows as a gap in the numbers.
+            return Ok(false);
+        }
         if let Some(gap) = received.id.and_then(|id| memory.sequence.follow(id)) {
             voice.tell(What::Gap(gap)).await?;
         }

@@ -280,6 +280,13 @@ pub struct Envelope<M = Message> {
     pub id: Option<EventId>,
 }
 
+/// The query key with the id of the last message a client has seen.
+pub const LAST_ID: &str = "last_id";
+
+/// The type of the message that says whether what came since [`LAST_ID`] follows, or the snapshot instead. It is about the
+/// connection and not news of the feed.
+pub const RESUMED: &str = "resumed";
+
 /// The answer to a client's `ping` message.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "pong")]

@@ -3,6 +3,7 @@
 mod alerts;
 mod conditions;
 mod recording;
+mod resume;
 mod schema;
 mod selection;
 mod silence;
