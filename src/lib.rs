@@ -21,6 +21,7 @@ pub mod rendezvous;
 pub mod secret;
 pub mod serve;
 pub mod shutdown;
+pub mod sources;
 pub mod usage;
 pub mod websocket;
 

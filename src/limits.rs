@@ -62,6 +62,11 @@ pub const LOOKUPS_AT_ONCE_MAX: usize = 32;
 /// Bytes of a proxy's answer to `CONNECT` that are read. A status line and a few headers.
 pub const TUNNEL_HEAD_BYTES_MAX: usize = 8 * 1024;
 
+// ---- sources --------------------------------------------------------------------------------------------------------
+
+/// Longest answer of a source, in bytes. The statistics of ten thousand HAProxy servers take 3 MB.
+pub const SOURCE_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 // ---- usage ----------------------------------------------------------------------------------------------------------
 
 /// Time between two bookings, and so the most usage that `kill -9` can lose. One transaction a second is no load.

@@ -54,6 +54,12 @@ impl HttpClient {
         Self::build(reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0), tls)
     }
 
+    /// For sources: a connection that is kept for the next reading, never through a proxy. It sets no deadline: the poller's
+    /// covers the whole reading.
+    pub fn for_sources(tls: &Arc<ClientConfig>) -> HttpClient {
+        Self::build(reqwest::Client::builder().no_proxy().pool_max_idle_per_host(1), tls)
+    }
+
     /// For commands to the server at `host:port`, which is reached as `route` says. `deadline` covers all from the name to
     /// the last byte of the answer.
     pub fn for_control(

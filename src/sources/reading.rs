@@ -1,0 +1,73 @@
+//! What a source says: the common record that every kind of source is mapped to.
+
+use std::time::Duration;
+
+use crate::protocol::{Admin, Health, Timestamp};
+
+/// All that a source knows at one moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reading {
+    /// Its backends, in its own order. A pair of pool and address stands here once.
+    pub backends: Vec<Record>,
+    /// What it has counted. None: this source counts no requests at all.
+    pub requests: Option<Vec<Counter>>,
+}
+
+/// One backend as a source sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// The pool (HAProxy's backend, Envoy's cluster, Traefik's service).
+    pub pool: String,
+    /// What the source calls it: with the pool the key by which it is told something.
+    pub name: String,
+    /// `host:port`; the name, where the source does not tell the address.
+    pub address: String,
+    /// Its configured share of the pool's traffic.
+    pub weight: u32,
+    /// What an operator wants of it.
+    pub admin: Admin,
+    /// What the source has found out. None: it does not check; our own checks say.
+    pub finding: Option<Finding>,
+}
+
+/// What a source has found out about one backend.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The status in our words. `unknown` where the source checks, but has no result.
+    pub status: Health,
+    /// The status in the source's own words: `UP 1/3`, `MAINT (resolution)`.
+    pub state: String,
+    /// Why it is not healthy, if the source says so.
+    pub detail: Option<String>,
+    /// How long the source's last check took, if it says so.
+    pub latency: Option<Duration>,
+    /// When the status last changed, if the source says so.
+    pub last_change: Option<Timestamp>,
+}
+
+/// A count of requests that only goes up, until whoever counts is restarted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counter {
+    /// What was counted, unique within a source: a frontend, an entry point.
+    pub name: String,
+    /// How many there have been.
+    pub value: u64,
+}
+
+/// One backend of a source, as the source itself names it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Which {
+    /// [`Record::pool`].
+    pub pool: String,
+    /// [`Record::name`].
+    pub name: String,
+}
+
+/// What a source may be told about a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Take it in, let it finish what it has, or take it out.
+    Admin(Admin),
+    /// Give it this share of the traffic.
+    Weight(u32),
+}
