@@ -64,6 +64,13 @@ pub const TUNNEL_HEAD_BYTES_MAX: usize = 8 * 1024;
 
 // ---- sources --------------------------------------------------------------------------------------------------------
 
+/// Time between two readings of a source, where the settings say nothing, and the longest one may take: the cadence of the
+/// metrics, so that each message has fresh counts.
+pub const SOURCE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Intervals without a reading after which what a source last said says nothing any more.
+pub const SOURCE_MISSES_MAX: u32 = 3;
+
 /// Longest answer of a source, in bytes. The statistics of ten thousand HAProxy servers take 3 MB.
 pub const SOURCE_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 

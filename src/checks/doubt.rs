@@ -10,15 +10,17 @@
 //!   as one in [`DOUBT_ASK_SHARE`] has turned bad, at most once an interval. A failure that is not doubted is told as soon
 //!   as ever.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Timing;
 use crate::limits::{DOUBT_ASK_SHARE, DOUBT_SHARE_PERCENT, DOUBT_TARGETS_MIN, DOUBT_TIME_MAX};
 
 /// What is known of all targets of one monitor, as far as this question goes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Doubt {
-    targets: Vec<Target>,
+    /// By the number that the monitor has given each.
+    targets: BTreeMap<u64, Target>,
     /// The time within which they have to turn bad.
     window: Duration,
     /// When the doubt began, and why.
@@ -49,26 +51,28 @@ pub(super) enum Event {
     /// All the others should be asked now.
     Ask,
     /// These targets are not to be believed from now on.
-    Begun(Vec<usize>),
+    Begun(Vec<u64>),
     /// It is over.
     Ended,
 }
 
 impl Doubt {
-    pub(super) fn new<'t>(timings: impl Iterator<Item = &'t Timing> + Clone) -> Doubt {
-        let interval = timings.clone().map(|timing| timing.interval).min().unwrap_or_default();
-        let timeout = timings.clone().map(|timing| timing.timeout).max().unwrap_or_default();
-        Doubt {
-            targets: vec![Target::default(); timings.count()],
-            window: interval + timeout,
-            doubting: None,
-            asked: None,
+    /// Takes the targets there are from now on. What is known of those that stay stays known.
+    pub(super) fn set<'t>(&mut self, targets: impl Iterator<Item = (u64, &'t Timing)>) {
+        let (mut interval, mut timeout) = (None, Duration::ZERO);
+        let mut known = std::mem::take(&mut self.targets);
+        for (number, timing) in targets {
+            interval = Some(interval.map_or(timing.interval, |least: Duration| least.min(timing.interval)));
+            timeout = timeout.max(timing.timeout);
+            self.targets.insert(number, known.remove(&number).unwrap_or_default());
         }
+        self.window = interval.unwrap_or_default() + timeout;
     }
 
     /// Takes whether a target passed.
-    pub(super) fn fold(&mut self, index: usize, passed: bool, clock: Duration) -> Judgement {
-        let target = &mut self.targets[index];
+    pub(super) fn fold(&mut self, number: u64, passed: bool, clock: Duration) -> Judgement {
+        // A result of a target that has just been taken out says nothing any more.
+        let Some(target) = self.targets.get_mut(&number) else { return Judgement::default() };
         let turns = target.passed == Some(true) && !passed;
         if passed {
             target.turned = None;
@@ -81,7 +85,7 @@ impl Doubt {
             None if turns => self.begun(clock),
             None => None,
         };
-        let bad = self.targets[index].turned.is_some();
+        let bad = self.targets.get(&number).is_some_and(|target| target.turned.is_some());
         let doubted = self.doubting.as_ref().filter(|_| bad).map(|(_, why)| why.clone());
         Judgement { doubted, event }
     }
@@ -90,17 +94,17 @@ impl Doubt {
     fn begun(&mut self, clock: Duration) -> Option<Event> {
         let turned = |target: &Target| target.turned.is_some_and(|turned| clock.saturating_sub(turned) <= self.window);
         let known = self.known();
-        let bad = self.targets.iter().filter(|target| turned(target)).count();
+        let bad = self.targets.values().filter(|target| turned(target)).count();
         if known < DOUBT_TARGETS_MIN {
             return None;
         }
         if bad * 100 > known * DOUBT_SHARE_PERCENT {
             // What had turned bad before is what it is.
-            for target in &mut self.targets {
+            for target in self.targets.values_mut() {
                 target.turned = target.turned.filter(|turned| clock.saturating_sub(*turned) <= self.window);
             }
-            let all = self.targets.iter().enumerate();
-            let all = all.filter(|(_, target)| target.turned.is_some()).map(|(index, _)| index).collect();
+            let turned = self.targets.iter().filter(|(_, target)| target.turned.is_some());
+            let all = turned.map(|(number, _)| *number).collect();
             let why = format!("{bad} of {known} checks turned bad at once: this server may be the one that is cut off");
             self.doubting = Some((clock, why));
             return Some(Event::Begun(all));
@@ -115,19 +119,19 @@ impl Doubt {
 
     /// Judges anew while in doubt.
     fn ended(&mut self, began: Duration, clock: Duration) -> Option<Event> {
-        let failing = self.targets.iter().filter(|target| target.turned.is_some()).count();
+        let failing = self.targets.values().filter(|target| target.turned.is_some()).count();
         if failing * 2 > self.known() && clock.saturating_sub(began) < DOUBT_TIME_MAX {
             return None;
         }
         self.doubting = None;
-        for target in &mut self.targets {
+        for target in self.targets.values_mut() {
             target.turned = None;
         }
         Some(Event::Ended)
     }
 
     fn known(&self) -> usize {
-        self.targets.iter().filter(|target| target.passed.is_some()).count()
+        self.targets.values().filter(|target| target.passed.is_some()).count()
     }
 }
 
@@ -137,21 +141,26 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn fresh(targets: u64) -> Doubt {
+        let (mut doubt, timing) = (Doubt::default(), Timing::default());
+        doubt.set((0..targets).map(|number| (number, &timing)));
+        doubt
+    }
+
     /// So many targets that all have passed.
-    fn passing(targets: usize) -> Doubt {
-        let timings = vec![Timing::default(); targets];
-        let mut doubt = Doubt::new(timings.iter());
+    fn passing(targets: u64) -> Doubt {
+        let mut doubt = fresh(targets);
         for index in 0..targets {
             assert_eq!(doubt.fold(index, true, Duration::ZERO), Judgement::default());
         }
         doubt
     }
 
-    fn fail(doubt: &mut Doubt, indices: std::ops::Range<usize>, clock: Duration) -> Vec<Judgement> {
-        indices.map(|index| doubt.fold(index, false, clock)).collect()
+    fn fail(doubt: &mut Doubt, numbers: std::ops::Range<u64>, clock: Duration) -> Vec<Judgement> {
+        numbers.map(|number| doubt.fold(number, false, clock)).collect()
     }
 
-    fn begun(judgements: &[Judgement]) -> Option<Vec<usize>> {
+    fn begun(judgements: &[Judgement]) -> Option<Vec<u64>> {
         judgements.iter().find_map(|judgement| match &judgement.event {
             Some(Event::Begun(who)) => Some(who.clone()),
             _ => None,
@@ -191,11 +200,10 @@ mod tests {
 
     #[test]
     fn what_never_passed_does_not_turn_bad() {
-        let timings = vec![Timing::default(); 6];
-        let mut doubt = Doubt::new(timings.iter());
+        let mut doubt = fresh(6);
         assert!(fail(&mut doubt, 0..6, SECOND).iter().all(|judgement| *judgement == Judgement::default()));
         // One of six was bad all along, and that is not forgiven: five of six are more than four fifths.
-        let mut doubt = Doubt::new(timings.iter());
+        let mut doubt = fresh(6);
         doubt.fold(5, false, Duration::ZERO);
         for index in 0..5 {
             doubt.fold(index, true, Duration::ZERO);
@@ -246,5 +254,16 @@ mod tests {
             doubt.fold(index, true, end * 2);
         }
         assert!(begun(&fail(&mut doubt, 0..5, end * 2 + SECOND)).is_some());
+    }
+
+    #[test]
+    fn what_stays_stays_known_and_what_goes_says_nothing_more() {
+        let mut doubt = passing(6);
+        let timing = Timing::default();
+        doubt.set((1..6).map(|number| (number, &timing)));
+        assert_eq!(doubt.fold(0, false, SECOND), Judgement::default());
+        assert_eq!(begun(&fail(&mut doubt, 1..6, SECOND)), Some(vec![1, 2, 3, 4, 5]));
+        doubt.set((4..9).map(|number| (number, &timing)));
+        assert!(doubt.fold(5, false, SECOND * 2).doubted.is_some(), "the doubt goes on for those that are left");
     }
 }

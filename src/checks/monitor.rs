@@ -6,12 +6,13 @@
 //! timeout is not asked less often than one that refuses. No target is asked twice at the same time. When nearly all turn
 //! bad at once their results are not believed for a while: see [`Doubt`].
 
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::doubt::{Doubt, Event, Judgement};
@@ -30,6 +31,8 @@ const JITTER: std::ops::RangeInclusive<f64> = 0.9..=1.1;
 /// Runs a set of checks and knows their states.
 pub struct Monitor {
     fleet: Arc<Fleet>,
+    /// Tells [`Monitor::run`] that there are other checks.
+    restocked: Notify,
     /// Rounds of [`Monitor::check_now`] that have begun.
     begun: AtomicU64,
     /// The last of them that came to its end. Held while one runs.
@@ -38,7 +41,10 @@ pub struct Monitor {
 
 /// The checks, and what they have in common.
 struct Fleet {
-    checks: Vec<Check>,
+    /// In the order they were given. Replaced as a whole.
+    checks: RwLock<Arc<Vec<Arc<Check>>>>,
+    /// The number of the next check.
+    numbers: AtomicU64,
     permits: Arc<Semaphore>,
     changes: watch::Sender<u64>,
     /// When the monitor was made.
@@ -49,11 +55,13 @@ struct Fleet {
 
 /// One check and what it knows.
 struct Check {
-    spec: CheckSpec,
+    /// Its own in this monitor, never given again.
+    number: u64,
+    spec: RwLock<Arc<CheckSpec>>,
     machine: Mutex<Machine>,
     /// Held while the target is asked.
     turn: tokio::sync::Mutex<()>,
-    /// Tells [`Fleet::keep`] of a result that it did not fetch itself.
+    /// Tells [`Fleet::keep`] that it may be due sooner: of a result that it did not fetch itself, of another timing.
     hurried: Notify,
     /// Tells it to ask now.
     called: Notify,
@@ -63,41 +71,83 @@ impl Monitor {
     /// A monitor that has not checked anything yet. The permits are shared by all monitors of the process: a check holds one
     /// while it runs.
     pub fn new(specs: Vec<CheckSpec>, permits: Arc<Semaphore>) -> Arc<Monitor> {
-        let doubt = Doubt::new(specs.iter().map(|spec| &spec.timing));
-        let check = |spec: CheckSpec| Check {
-            machine: Mutex::new(Machine::new(&spec)),
-            spec,
-            turn: tokio::sync::Mutex::new(()),
-            hurried: Notify::new(),
-            called: Notify::new(),
-        };
         let fleet = Fleet {
-            checks: specs.into_iter().map(check).collect(),
+            checks: RwLock::default(),
+            numbers: AtomicU64::new(0),
             permits,
             changes: watch::Sender::new(0),
             epoch: Instant::now(),
-            doubt: Mutex::new(doubt),
+            doubt: Mutex::default(),
             lag: Mutex::default(),
         };
-        Arc::new(Monitor { fleet: Arc::new(fleet), begun: AtomicU64::new(0), ended: tokio::sync::Mutex::new(0) })
+        let monitor = Monitor {
+            fleet: Arc::new(fleet),
+            restocked: Notify::new(),
+            begun: AtomicU64::new(0),
+            ended: tokio::sync::Mutex::new(0),
+        };
+        monitor.set(specs);
+        Arc::new(monitor)
+    }
+
+    /// Takes the checks there are from now on. One of the same name that asks the same target keeps its state and goes on by
+    /// its new options and timing; the others begin, and those that are left out end.
+    pub fn set(&self, specs: Vec<CheckSpec>) {
+        let mut known: HashMap<String, Arc<Check>> =
+            self.fleet.checks().iter().map(|check| (check.spec().name.clone(), Arc::clone(check))).collect();
+        let mut checks = Vec::with_capacity(specs.len());
+        for spec in specs {
+            let old = known.remove(&spec.name).filter(|check| check.spec().probe.is_like(&spec.probe));
+            checks.push(match old {
+                Some(check) => {
+                    check.replace(spec);
+                    check
+                }
+                None => Arc::new(Check::new(self.fleet.numbers.fetch_add(1, Ordering::Relaxed), spec)),
+            });
+        }
+        {
+            let mut doubt = lock(&self.fleet.doubt);
+            let specs: Vec<(u64, Arc<CheckSpec>)> = checks.iter().map(|check| (check.number, check.spec())).collect();
+            doubt.set(specs.iter().map(|(number, spec)| (*number, &spec.timing)));
+        }
+        *self.fleet.checks.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(checks);
+        self.restocked.notify_one();
     }
 
     /// Runs the checks whenever they are due, until it is dropped.
     pub async fn run(self: Arc<Self>) {
         let mut running = JoinSet::new();
-        for index in 0..self.fleet.checks.len() {
-            running.spawn(self.fleet.clone().keep(index));
+        let mut handles: HashMap<u64, AbortHandle> = HashMap::new();
+        loop {
+            let checks = self.fleet.checks();
+            let wanted: HashSet<u64> = checks.iter().map(|check| check.number).collect();
+            handles.retain(|number, handle| {
+                let stays = wanted.contains(number);
+                if !stays {
+                    handle.abort();
+                }
+                stays
+            });
+            for check in checks.iter() {
+                handles
+                    .entry(check.number)
+                    .or_insert_with(|| running.spawn(Arc::clone(&self.fleet).keep(Arc::clone(check))));
+            }
+            drop(checks);
+            loop {
+                // Nothing to check is no reason to end. Both branches only wait.
+                tokio::select! {
+                    () = self.restocked.notified() => break,
+                    Some(ended) = running.join_next() => pass_on_panic(ended),
+                }
+            }
         }
-        while let Some(ended) = running.join_next().await {
-            pass_on_panic(ended);
-        }
-        // Nothing to check is no reason to end.
-        std::future::pending::<()>().await;
     }
 
     /// What is known about every target, in the order of the specs.
     pub fn states(&self) -> Vec<CheckState> {
-        self.fleet.checks.iter().map(|check| lock(&check.machine).state().clone()).collect()
+        self.fleet.checks().iter().map(|check| lock(&check.machine).state().clone()).collect()
     }
 
     /// Runs every check once, now, and returns when their results are in [`Monitor::states`].
@@ -112,8 +162,8 @@ impl Monitor {
         }
         let round = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
         let mut running = JoinSet::new();
-        for index in 0..self.fleet.checks.len() {
-            running.spawn(self.fleet.clone().hurry(index));
+        for check in self.fleet.checks().iter() {
+            running.spawn(Arc::clone(&self.fleet).hurry(Arc::clone(check)));
         }
         while let Some(ended) = running.join_next().await {
             pass_on_panic(ended);
@@ -134,18 +184,21 @@ impl Monitor {
 }
 
 impl Fleet {
+    fn checks(&self) -> Arc<Vec<Arc<Check>>> {
+        Arc::clone(&self.checks.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Runs a check whenever it is due.
-    async fn keep(self: Arc<Self>, index: usize) {
-        let check = &self.checks[index];
-        let began = self.perform(index, Instant::now()).await;
+    async fn keep(self: Arc<Self>, check: Arc<Check>) {
+        let began = self.perform(&check, Instant::now()).await;
         let mut due = began + check.interval().mul_f64(rand::random_range(0.0..1.0));
         loop {
             // All branches only wait: nothing is lost with those that are dropped.
             tokio::select! {
-                () = sleep_until(due) => due = self.perform(index, due).await + check.jittered(),
+                () = sleep_until(due) => due = self.perform(&check, due).await + check.jittered(),
                 () = check.hurried.notified() => due = due.min(Instant::now() + check.jittered()),
                 () = check.called.notified() => {
-                    let began = self.perform(index, Instant::now()).await;
+                    let began = self.perform(&check, Instant::now()).await;
                     // It keeps its own moment if that is still to come: those that were called together part again.
                     let next = began + check.jittered();
                     due = if due > Instant::now() { due.min(next) } else { next };
@@ -157,14 +210,13 @@ impl Fleet {
     }
 
     /// Runs a check out of turn.
-    async fn hurry(self: Arc<Self>, index: usize) {
-        self.perform(index, Instant::now()).await;
-        self.checks[index].hurried.notify_one();
+    async fn hurry(self: Arc<Self>, check: Arc<Check>) {
+        self.perform(&check, Instant::now()).await;
+        check.hurried.notify_one();
     }
 
     /// Asks the target once and folds the answer in. Gives the moment it began, which is when it had its permit.
-    async fn perform(&self, index: usize, due: Instant) -> Instant {
-        let check = &self.checks[index];
+    async fn perform(&self, check: &Check, due: Instant) -> Instant {
         let mut late = due.elapsed();
         let _turn = check.turn.lock().await;
         // That the target was being asked already is not late: the answer comes all the same.
@@ -173,43 +225,45 @@ impl Fleet {
         let began = Instant::now();
         late += began - ready;
         lock(&self.lag).note(late, self.epoch.elapsed());
-        let limit = check.spec.timing.timeout;
-        let result = timeout(limit, check.spec.probe.ask()).await;
+        let spec = check.spec();
+        let limit = spec.timing.timeout;
+        let result = timeout(limit, spec.probe.ask()).await;
         let took = began.elapsed();
         drop(permit);
-        self.fold(index, result.unwrap_or_else(|_| Err(Fault::Deadline(limit).to_string())), took);
+        self.fold(check, result.unwrap_or_else(|_| Err(Fault::Deadline(limit).to_string())), took);
         began
     }
 
     /// Takes a result: believed or not.
-    fn fold(&self, index: usize, found: Found, took: Duration) {
+    fn fold(&self, check: &Check, found: Found, took: Duration) {
         let moment = Moment { at: Timestamp::now(), clock: self.epoch.elapsed() };
         let judgement = match &found {
             // It says nothing of the target, and nothing of us.
             Ok(Outcome::Unknown(_)) => Judgement::default(),
-            known => lock(&self.doubt).fold(index, known.is_ok(), moment.clock),
+            known => lock(&self.doubt).fold(check.number, known.is_ok(), moment.clock),
         };
         let found = match judgement.doubted {
             Some(ref why) => Ok(Outcome::Unknown(why.clone())),
             None => found,
         };
-        let flip = lock(&self.checks[index].machine).fold(found, took, moment);
+        let flip = lock(&check.machine).fold(found, took, moment);
         let mut changed = flip.is_some();
         if let Some(flip) = flip
             && judgement.doubted.is_none()
         {
-            self.tell(index, flip);
+            check.tell(flip);
         }
         match judgement.event {
             None => {}
-            Some(Event::Ask) => self.call_others(index),
+            Some(Event::Ask) => self.call_others(check),
             Some(Event::Begun(targets)) => {
                 // One line for all of them.
                 let why = judgement.doubted.unwrap_or_default();
                 let longest = in_words(DOUBT_TIME_MAX);
                 tracing::warn!("{why}; their status is unknown until half of all answer again, or for {longest}");
-                for other in targets.into_iter().filter(|other| *other != index) {
-                    changed |= lock(&self.checks[other].machine).suspect(&why, moment).is_some();
+                let targets: HashSet<u64> = targets.into_iter().filter(|number| *number != check.number).collect();
+                for other in self.checks().iter().filter(|other| targets.contains(&other.number)) {
+                    changed |= lock(&other.machine).suspect(&why, moment).is_some();
                 }
             }
             Some(Event::Ended) => tracing::warn!("failing checks are believed again"),
@@ -219,18 +273,50 @@ impl Fleet {
         }
     }
 
-    fn call_others(&self, index: usize) {
-        for (other, check) in self.checks.iter().enumerate() {
-            if other != index {
-                check.called.notify_one();
-            }
+    fn call_others(&self, check: &Check) {
+        for other in self.checks().iter().filter(|other| other.number != check.number) {
+            other.called.notify_one();
+        }
+    }
+}
+
+impl Check {
+    fn new(number: u64, spec: CheckSpec) -> Check {
+        Check {
+            number,
+            machine: Mutex::new(Machine::new(&spec)),
+            spec: RwLock::new(Arc::new(spec)),
+            turn: tokio::sync::Mutex::new(()),
+            hurried: Notify::new(),
+            called: Notify::new(),
         }
     }
 
+    fn spec(&self) -> Arc<CheckSpec> {
+        Arc::clone(&self.spec.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Goes on by another spec, with what it knows.
+    fn replace(&self, spec: CheckSpec) {
+        let sooner = spec.timing != self.spec().timing;
+        lock(&self.machine).retime(&spec.timing);
+        *self.spec.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(spec);
+        if sooner {
+            self.hurried.notify_one();
+        }
+    }
+
+    fn interval(&self) -> Duration {
+        lock(&self.machine).interval()
+    }
+
+    fn jittered(&self) -> Duration {
+        self.interval().mul_f64(rand::random_range(JITTER))
+    }
+
     /// Writes a change of status into the log.
-    fn tell(&self, index: usize, Flip { from, to }: Flip) {
-        let check = &self.checks[index];
-        let (name, why) = (&check.spec.name, lock(&check.machine).state().error.clone());
+    fn tell(&self, Flip { from, to }: Flip) {
+        let (name, why) = (&self.spec().name, lock(&self.machine).state().error.clone());
         match (from, to) {
             // That a thousand targets are what they should be is no news.
             (Health::Unknown, Health::Healthy) => tracing::debug!(check = name, %from, %to, "status changed"),
@@ -239,22 +325,13 @@ impl Fleet {
     }
 }
 
-impl Check {
-    fn interval(&self) -> Duration {
-        lock(&self.machine).interval()
-    }
-
-    fn jittered(&self) -> Duration {
-        self.interval().mul_f64(rand::random_range(JITTER))
-    }
-}
-
 /// A panic cannot leave it half changed: whatever panicked before is passed on by the task that ran it.
 fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
     what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A check that panics takes its monitor along: better no states than states that nobody keeps.
+/// A check that panics takes its monitor along: better no states than states that nobody keeps. One that was ended has not
+/// panicked.
 fn pass_on_panic(ended: Result<(), JoinError>) {
     if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
         std::panic::resume_unwind(panic);
@@ -587,5 +664,29 @@ mod tests {
         let idle = monitor(Vec::new());
         idle.check_now().await;
         assert!(timeout(seconds(60.0), idle.run()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stays_keeps_what_it_knows_what_comes_begins_and_what_goes_ends() {
+        let (stays, goes, comes) = (Slow::taking(seconds(0.1)), Slow::taking(seconds(0.1)), Slow::taking(seconds(0.1)));
+        let monitor = monitor(vec![spec("stays", asking(stays.clone())), spec("goes", asking(goes.clone()))]);
+        let running = tokio::spawn(monitor.clone().run());
+        until(&monitor, Health::Healthy).await;
+        let before = monitor.states().remove(0);
+        monitor.set(vec![spec("comes", asking(comes.clone())), spec("stays", asking(stays.clone()))]);
+        assert_eq!(monitor.states()[1], before);
+        let gone = goes.asked.load(Ordering::SeqCst);
+        until(&monitor, Health::Healthy).await;
+        sleep(seconds(60.0)).await;
+        assert_eq!(goes.asked.load(Ordering::SeqCst), gone);
+        assert!(comes.asked.load(Ordering::SeqCst) > 10 && stays.asked.load(Ordering::SeqCst) > 10);
+        // A shorter interval holds at once.
+        let timing = Timing { interval: seconds(1.0), ..Timing::default() };
+        let (asked, fast) =
+            (stays.asked.load(Ordering::SeqCst), CheckSpec { timing, ..spec("stays", asking(stays.clone())) });
+        monitor.set(vec![fast]);
+        sleep(seconds(10.0)).await;
+        assert!(stays.asked.load(Ordering::SeqCst) >= asked + 8);
+        running.abort();
     }
 }

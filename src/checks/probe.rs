@@ -82,6 +82,11 @@ impl Probe {
         self.kind
     }
 
+    /// Whether the other asks the same target in the same manner, if perhaps with other options.
+    pub(super) fn is_like(&self, other: &Probe) -> bool {
+        self.kind == other.kind && self.target == other.target
+    }
+
     /// Asks once.
     pub(super) async fn ask(&self) -> Found {
         self.how.ask().await

@@ -84,6 +84,11 @@ impl Machine {
         }
     }
 
+    /// Goes on by another timing.
+    pub(super) fn retime(&mut self, timing: &Timing) {
+        self.timing = timing.clone();
+    }
+
     pub(super) fn state(&self) -> &CheckState {
         &self.state
     }

@@ -1,5 +1,7 @@
 //! What every kind of source can do.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 
 use super::{Reading, SourceOptions, Which, Wish};
@@ -16,7 +18,7 @@ pub struct Kind {
     /// Whether it can be told something: see [`Source::tell`].
     pub telling: Telling,
     /// Prepares to ask. Opens no connection; a bad option is refused in words.
-    pub(super) new: fn(&SourceOptions) -> Result<Box<dyn Source>, String>,
+    pub(super) new: fn(&SourceOptions) -> Result<Arc<dyn Source>, String>,
 }
 
 /// Whether a kind of source takes orders.
@@ -33,6 +35,9 @@ pub enum Telling {
 pub trait Source: Send + Sync {
     /// Reads everything once. The error says what is wrong, without a secret in it.
     fn read(&self) -> BoxFuture<'_, Result<Reading, String>>;
+
+    /// Whether its readings have request counts.
+    fn counts(&self) -> bool;
 
     /// Resolves when it is worth reading before the next turn: a file has changed, something was pushed. Safe to drop.
     fn news(&self) -> BoxFuture<'_, ()> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::secret::Secret;
 
 /// What the user may say about a source. Each kind knows some of it and refuses the rest.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceOptions {
     /// Where it is: `unix:///run/haproxy/admin.sock`, `http://127.0.0.1:8404/stats`.
     pub url: Option<String>,

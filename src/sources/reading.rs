@@ -9,8 +9,8 @@ use crate::protocol::{Admin, Health, Timestamp};
 pub struct Reading {
     /// Its backends, in its own order. A pair of pool and address stands here once.
     pub backends: Vec<Record>,
-    /// What it has counted. None: this source counts no requests at all.
-    pub requests: Option<Vec<Counter>>,
+    /// What it has counted. Empty where it counts no requests: see [`Source::counts`](super::Source::counts).
+    pub requests: Vec<Counter>,
 }
 
 /// One backend as a source sees it.

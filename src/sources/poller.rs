@@ -1,0 +1,384 @@
+//! The poller of one source: reads it when it is due, keeps what it last said, and knows how old that is.
+//!
+//! A reading that fails leaves what is known as it was, and stale. After [`SOURCE_MISSES_MAX`] intervals without a reading
+//! nobody can say any more how its backends are: then their status is unknown. Nothing is ever dropped because of an error.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::tally::Tally;
+use super::{Reading, Record, SourceSpec, Which};
+use crate::limits::SOURCE_MISSES_MAX;
+use crate::net::Fault;
+use crate::protocol::{Health, Timestamp};
+
+/// What is told of requests that were counted.
+pub type Count = Box<dyn Fn(u64) + Send + Sync>;
+
+/// Reads one source.
+pub struct Poller {
+    spec: RwLock<Arc<SourceSpec>>,
+    state: Mutex<State>,
+    changes: watch::Sender<u64>,
+    /// Takes what was counted between two readings.
+    count: Count,
+    /// Held while the source is read.
+    turn: tokio::sync::Mutex<()>,
+    /// Tells [`Poller::run`] that the timing has changed.
+    retimed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    seen: Arc<Vec<Seen>>,
+    tally: Tally,
+    readings: u64,
+    counted: u64,
+    /// The end of the last reading.
+    last: Option<(Instant, Timestamp)>,
+    fault: Option<Failing>,
+}
+
+#[derive(Debug, Clone)]
+struct Failing {
+    why: String,
+    since: Instant,
+    /// So long that nobody knows any more.
+    lost: bool,
+}
+
+/// A backend, and when its status last changed as far as we know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// As the source says.
+    pub record: Record,
+    /// When it says that its status changed, else when we saw that.
+    pub last_change: Option<Timestamp>,
+}
+
+/// What is known of a source now.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Its backends, as of the last reading.
+    pub seen: Arc<Vec<Seen>>,
+    /// Readings since the start.
+    pub readings: u64,
+    /// Requests it has counted since the first reading.
+    pub counted: u64,
+    /// The end of the last reading.
+    pub last_reading: Option<Timestamp>,
+    /// Why the last reading failed.
+    pub fault: Option<Outage>,
+}
+
+/// A source that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outage {
+    /// What went wrong.
+    pub why: String,
+    /// Since when, or since the start.
+    pub lasts: Duration,
+    /// Whether it is so long that what it last said says nothing any more.
+    pub lost: bool,
+}
+
+impl Poller {
+    /// A poller that has not read anything yet. `changes` is bumped after every reading that changed something worth telling
+    /// at once; `count` takes what was counted between two readings.
+    pub fn new(spec: SourceSpec, changes: watch::Sender<u64>, count: Count) -> Poller {
+        Poller {
+            spec: RwLock::new(Arc::new(spec)),
+            state: Mutex::default(),
+            changes,
+            count,
+            turn: tokio::sync::Mutex::default(),
+            retimed: Notify::new(),
+        }
+    }
+
+    /// The source as the settings have it.
+    pub fn spec(&self) -> Arc<SourceSpec> {
+        Arc::clone(&self.spec.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Goes on by another timing, with what it knows.
+    pub fn replace(&self, spec: SourceSpec) {
+        *self.spec.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(spec);
+        self.retimed.notify_one();
+    }
+
+    /// What is known now.
+    pub fn standing(&self) -> Standing {
+        let state = self.state();
+        Standing {
+            seen: Arc::clone(&state.seen),
+            readings: state.readings,
+            counted: state.counted,
+            last_reading: state.last.map(|(_, at)| at),
+            fault: state.fault.as_ref().map(|failing| Outage {
+                why: failing.why.clone(),
+                lasts: state.last.map_or(failing.since, |(at, _)| at).elapsed(),
+                lost: failing.lost,
+            }),
+        }
+    }
+
+    /// Reads whenever it is due, or when there is news, until it is dropped.
+    pub async fn run(self: Arc<Self>) {
+        loop {
+            let began = Instant::now();
+            self.read().await;
+            loop {
+                let spec = self.spec();
+                // All branches only wait.
+                tokio::select! {
+                    () = sleep_until(began + spec.interval) => break,
+                    () = spec.source().news() => break,
+                    () = self.retimed.notified() => {}
+                }
+            }
+        }
+    }
+
+    /// Reads once, now.
+    pub async fn read(&self) {
+        let _turn = self.turn.lock().await;
+        let spec = self.spec();
+        let result = timeout(spec.timeout, spec.source().read()).await;
+        self.fold(&spec, result.unwrap_or_else(|_| Err(Fault::Deadline(spec.timeout).to_string())));
+    }
+
+    fn fold(&self, spec: &SourceSpec, result: Result<Reading, String>) {
+        let (now, at) = (Instant::now(), Timestamp::now());
+        let mut state = self.state();
+        let state = &mut *state;
+        let changed = match result {
+            Ok(reading) => {
+                let more = state.tally.fold(&reading.requests);
+                state.counted += more;
+                (self.count)(more);
+                let seen = seen(&state.seen, reading.backends, at);
+                let recovered = state.fault.take().is_some();
+                if recovered {
+                    tracing::info!(source = spec.name, "the source answers again");
+                }
+                let first = state.last.is_none();
+                (state.last, state.readings) = (Some((now, at)), state.readings + 1);
+                let news = differs(&state.seen, &seen);
+                state.seen = Arc::new(seen);
+                recovered || first || news
+            }
+            Err(why) => {
+                let since = state.fault.as_ref().map_or(now, |failing| failing.since);
+                let silent = now - state.last.map_or(since, |(at, _)| at);
+                // The reading that fails is asked for one interval after the last.
+                let lost = silent >= spec.interval * SOURCE_MISSES_MAX;
+                let before = state.fault.replace(Failing { why: why.clone(), since, lost });
+                match &before {
+                    None => tracing::warn!(source = spec.name, why, "the source cannot be read"),
+                    Some(before) if before.why != why => {
+                        tracing::info!(source = spec.name, why, "the source cannot be read")
+                    }
+                    Some(_) => {}
+                }
+                before.is_none_or(|before| before.lost != lost)
+            }
+        };
+        if changed {
+            self.changes.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The new records, each with the time of its last change. A second record of one pool and address is left out: on the wire
+/// they could not be told apart.
+fn seen(before: &[Seen], records: Vec<Record>, at: Timestamp) -> Vec<Seen> {
+    let before: HashMap<(&str, &str), &Seen> = before.iter().map(|seen| (key(&seen.record), seen)).collect();
+    let mut taken = std::collections::HashSet::with_capacity(records.len());
+    let mut all = Vec::with_capacity(records.len());
+    for record in records {
+        if !taken.insert((record.pool.clone(), record.address.clone())) {
+            continue;
+        }
+        let status = |record: &Record| record.finding.as_ref().map(|finding| finding.status);
+        let said = record.finding.as_ref().and_then(|finding| finding.last_change);
+        let last_change = said.or_else(|| match before.get(&key(&record)) {
+            Some(before) if status(&before.record) == status(&record) => before.last_change,
+            // Nobody knows since when it is what it is at first sight.
+            None => None,
+            Some(_) => Some(at),
+        });
+        all.push(Seen { record, last_change });
+    }
+    all
+}
+
+/// Whether something has changed that is worth telling at once.
+fn differs(before: &[Seen], now: &[Seen]) -> bool {
+    let matters = |seen: &Seen| {
+        let record = &seen.record;
+        let status = record.finding.as_ref().map(|finding| finding.status).unwrap_or(Health::Unknown);
+        (record.pool.clone(), record.address.clone(), record.weight, record.admin, status, record.finding.is_some())
+    };
+    before.len() != now.len() || before.iter().zip(now).any(|(before, now)| matters(before) != matters(now))
+}
+
+fn key(record: &Record) -> (&str, &str) {
+    (&record.pool, &record.address)
+}
+
+impl Standing {
+    /// The record of a backend by the name the source has for it.
+    pub fn find(&self, which: &Which) -> Option<&Record> {
+        let of = |seen: &&Seen| seen.record.pool == which.pool && seen.record.name == which.name;
+        self.seen.iter().find(of).map(|seen| &seen.record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::protocol::Admin;
+    use crate::sources::{Counter, Finding, Kind, Source, SourceOptions, Telling};
+
+    /// Says what it is told to say.
+    #[derive(Default)]
+    struct Scripted(Mutex<Option<Result<Reading, String>>>);
+
+    impl Source for Scripted {
+        fn read(&self) -> BoxFuture<'_, Result<Reading, String>> {
+            let answer = self.0.lock().expect("no panic").clone();
+            match answer {
+                Some(answer) => Box::pin(async { answer }),
+                None => Box::pin(std::future::pending()),
+            }
+        }
+
+        fn counts(&self) -> bool {
+            true
+        }
+    }
+
+    fn reading(status: Health, requests: u64) -> Reading {
+        let finding = Finding { status, state: "UP".to_owned(), detail: None, latency: None, last_change: None };
+        let record = Record {
+            pool: "web".to_owned(),
+            name: "a".to_owned(),
+            address: "127.0.0.1:1".to_owned(),
+            weight: 1,
+            admin: Admin::Enabled,
+            finding: Some(finding),
+        };
+        Reading { backends: vec![record], requests: vec![Counter { name: "in".to_owned(), value: requests }] }
+    }
+
+    struct Rig {
+        source: Arc<Scripted>,
+        poller: Arc<Poller>,
+        changes: watch::Receiver<u64>,
+        counted: Arc<AtomicU64>,
+    }
+
+    fn rig() -> Rig {
+        static KIND: Kind = Kind {
+            name: "scripted",
+            schemes: &[],
+            options: &[],
+            telling: Telling::Impossible,
+            new: |_| Ok(Arc::<Scripted>::default()),
+        };
+        let source = Arc::<Scripted>::default();
+        let mut spec = SourceSpec::new("edge", &KIND, SourceOptions::default()).expect("a source");
+        spec.source = source.clone();
+        let (changes, receiver) = watch::channel(0);
+        let counted = Arc::new(AtomicU64::new(0));
+        let count = Box::new({
+            let counted = counted.clone();
+            move |more| {
+                counted.fetch_add(more, Ordering::SeqCst);
+            }
+        });
+        Rig { source, poller: Arc::new(Poller::new(spec, changes, count)), changes: receiver, counted }
+    }
+
+    impl Rig {
+        fn say(&self, what: Option<Result<Reading, String>>) {
+            *self.source.0.lock().expect("no panic") = what;
+        }
+
+        fn told(&mut self) -> bool {
+            let told = self.changes.has_changed().expect("the poller is there");
+            self.changes.borrow_and_update();
+            told
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_makes_what_is_known_stale_and_in_the_end_lost_but_never_gone() {
+        let mut rig = rig();
+        rig.say(Some(Ok(reading(Health::Healthy, 100))));
+        let running = tokio::spawn(rig.poller.clone().run());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(rig.told());
+        rig.say(Some(Err("connection refused".to_owned())));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(rig.told());
+        let standing = rig.poller.standing();
+        let outage = standing.fault.expect("an outage");
+        assert_eq!((outage.why.as_str(), outage.lost, standing.seen.len()), ("connection refused", false, 1));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(!rig.told() && !rig.poller.standing().fault.expect("an outage").lost, "two intervals");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let standing = rig.poller.standing();
+        assert!(rig.told() && standing.fault.expect("an outage").lost, "three");
+        assert_eq!(standing.seen.len(), 1);
+        rig.say(Some(Ok(reading(Health::Healthy, 7))));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(rig.told() && rig.poller.standing().fault.is_none());
+        assert_eq!(rig.counted.load(Ordering::SeqCst), 7, "a reset counts what it shows");
+        running.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_that_says_nothing_is_cut_off_at_its_deadline() {
+        let mut rig = rig();
+        let running = tokio::spawn(rig.poller.clone().run());
+        tokio::time::sleep(Duration::from_millis(2_100)).await;
+        assert!(rig.told());
+        let standing = rig.poller.standing();
+        assert_eq!(standing.fault.expect("an outage").why, "no answer within 2 s");
+        assert!(standing.last_reading.is_none() && standing.seen.is_empty());
+        running.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_matters_is_told_at_once_and_a_change_has_its_time() {
+        let mut rig = rig();
+        rig.say(Some(Ok(reading(Health::Healthy, 0))));
+        rig.poller.read().await;
+        assert!(rig.told());
+        assert_eq!(rig.poller.standing().seen[0].last_change, None, "nobody knows since when");
+        rig.poller.read().await;
+        assert!(!rig.told());
+        rig.say(Some(Ok(reading(Health::Unhealthy, 0))));
+        rig.poller.read().await;
+        assert!(rig.told());
+        let changed = rig.poller.standing().seen[0].last_change;
+        assert!(changed.is_some());
+        rig.poller.read().await;
+        assert_eq!(rig.poller.standing().seen[0].last_change, changed);
+        assert_eq!(rig.poller.standing().readings, 4);
+    }
+}
