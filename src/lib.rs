@@ -12,6 +12,7 @@ pub mod duration;
 pub mod exit;
 pub mod expression;
 pub mod feeds;
+pub mod fleet;
 pub mod limits;
 pub mod log;
 pub mod net;

@@ -20,6 +20,7 @@ mod probe;
 mod redis;
 mod state;
 mod tcp;
+mod template;
 mod tls;
 mod websocket;
 
@@ -28,6 +29,7 @@ use std::time::Duration;
 pub use monitor::Monitor;
 pub use options::ProbeOptions;
 pub use probe::{Kind, Probe};
+pub use template::Template;
 
 use crate::protocol::{Health, Timestamp};
 

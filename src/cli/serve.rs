@@ -47,6 +47,10 @@ pub struct ServeArgs {
     #[arg(short, long, value_name = "POOL=ADDR[,weight=N]")]
     pub backend: Vec<String>,
 
+    /// Source of backends: a load balancer, registry or file, like haproxy+unix:///run/haproxy.sock; repeat it for several
+    #[arg(long, value_name = "KIND+URL")]
+    pub source: Vec<String>,
+
     /// Dependency to check: http(s), tcp, redis or postgres URL; repeat it for several
     #[arg(long, value_name = "NAME=URL")]
     pub check: Vec<String>,

@@ -173,6 +173,7 @@ fn overrides(args: ServeArgs, token: Option<Secret>) -> Overrides {
         feeds_public: args.feeds_public,
         allow_origins: args.allow_origin,
         backends: args.backend,
+        sources: args.source,
         checks: args.check,
     }
 }

@@ -14,6 +14,7 @@ mod report;
 mod section;
 mod server;
 mod settings;
+mod sources;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,9 @@ use toml::de::DeTable;
 pub use example::EXAMPLE;
 pub use overrides::Overrides;
 pub use report::{ConfigError, Problem};
-pub use settings::{Auth, Backend, ControlToken, Dependency, FeedAccess, Pool, Settings};
+pub use settings::{
+    Auth, Backend, ControlToken, Dependency, FeedAccess, FleetSource, Pool, RequestsSource, Settings,
+};
 pub use summary::Summary;
 
 use crate::limits::SETTINGS_BYTES_MAX;
@@ -81,6 +84,8 @@ fn parse(file: &Path, text: &str, overrides: &Overrides) -> Result<Settings, Con
     let auth = auth::read(&mut root, overrides, &server.listen, &mut report);
     let tariff = billing::read(&mut root, &mut report);
     let pools = pools::read(&mut root, overrides, &mut report);
+    let sources = sources::read(&mut root, overrides, &mut report);
+    let requests_source = sources::counted(server.requests_source, &sources, &mut report);
     let dependencies = dependencies::read(&mut root, overrides, &mut report);
     root.finish(&mut report);
     let warnings = report.finish()?;
@@ -92,6 +97,8 @@ fn parse(file: &Path, text: &str, overrides: &Overrides) -> Result<Settings, Con
         drain_timeout: server.drain_timeout,
         auth,
         pools,
+        sources,
+        requests_source,
         dependencies,
         tariff,
         warnings,

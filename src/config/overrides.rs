@@ -26,6 +26,8 @@ pub struct Overrides {
     pub allow_origins: Vec<String>,
     /// `--backend POOL=ADDR[,weight=N]`: beside those of the file, or in place of the one with the same address.
     pub backends: Vec<String>,
+    /// `--source KIND+URL`: beside those of the file.
+    pub sources: Vec<String>,
     /// `--check NAME=URL`: beside those of the file, or in place of the one with the same name.
     pub checks: Vec<String>,
 }

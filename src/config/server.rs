@@ -20,6 +20,8 @@ pub(super) struct Server {
     pub(super) node: String,
     pub(super) allowed_origins: Vec<String>,
     pub(super) drain_timeout: Duration,
+    /// Understood once the sources are known.
+    pub(super) requests_source: Option<Item<String>>,
 }
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -37,6 +39,7 @@ impl Server {
             timeout if timeout <= DRAIN_TIMEOUT_MAX => Ok(timeout),
             _ => Err(format!("too long; write at most `{}`", crate::duration::format(DRAIN_TIMEOUT_MAX))),
         });
+        let requests_source = section.read(report, "requests_source", |raw| raw.text().map(str::to_owned));
         section.finish(report);
 
         let mut allowed_origins: Vec<String> = origins.map(|item| item.value).unwrap_or_default();
@@ -59,6 +62,7 @@ impl Server {
             .unwrap_or_else(host_name),
             allowed_origins,
             drain_timeout: drain_timeout.map_or(DRAIN_TIMEOUT, |item| item.value),
+            requests_source,
         }
     }
 }

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::checks::CheckSpec;
+use crate::checks::{CheckSpec, Template};
 use crate::secret::Secret;
+use crate::sources::SourceSpec;
 use crate::usage::Tariff;
 
 /// Everything `serve` is told. There is no way to hold an invalid one.
@@ -25,6 +26,10 @@ pub struct Settings {
     pub auth: Auth,
     /// The pools, in the order of the file.
     pub pools: Vec<Pool>,
+    /// The sources, in the order of the file.
+    pub sources: Vec<FleetSource>,
+    /// Whose requests are metered.
+    pub requests_source: RequestsSource,
     /// The named dependency checks, in the order of the file.
     pub dependencies: Vec<Dependency>,
     /// What usage costs.
@@ -82,6 +87,31 @@ pub struct Backend {
     pub weight: u32,
     /// How it is checked. The name is `pool/address`.
     pub check: CheckSpec,
+}
+
+/// A source of backends, and what its pools have to be like.
+#[derive(Debug, Clone)]
+pub struct FleetSource {
+    /// What is read, and how often.
+    pub spec: SourceSpec,
+    /// How many enabled backends of each of its pools have to pass. Default 1.
+    pub min_healthy: usize,
+    /// Whether the fleet is unhealthy with fewer than `min_healthy`; else degraded. Default true.
+    pub critical: bool,
+    /// How backends are checked that the source does not check itself. Default: a tcp connect.
+    pub check: Template,
+}
+
+/// Whose requests are metered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum RequestsSource {
+    /// Those of every source that counts any; our own where there is none.
+    #[default]
+    Sources,
+    /// Our own.
+    Own,
+    /// Those of the source of this name.
+    One(String),
 }
 
 /// A named dependency.

@@ -48,6 +48,12 @@ impl fmt::Display for Summary<'_> {
                 writeln!(f, "         {}, weight {}, {}", backend.address, backend.weight, how(&backend.check))?;
             }
         }
+        for source in &settings.sources {
+            let critical = if source.critical { "critical" } else { "not critical" };
+            let (spec, least) = (&source.spec, source.min_healthy);
+            let every = duration::format(spec.interval);
+            writeln!(f, "source   {}: {} every {every}; its pools {critical}, at least {least} healthy", spec.name, spec.kind())?;
+        }
         for dependency in &settings.dependencies {
             let critical = if dependency.critical { "critical" } else { "not critical" };
             writeln!(f, "check    {}: {critical}, {}", dependency.check.name, how(&dependency.check))?;

@@ -1,70 +1,79 @@
 //! The `backends` feed: every backend of every pool, whole at first, then what each tick confirmed or changed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::{Cause, Change, Producer, World, changed};
-use crate::checks::CheckState;
-use crate::config::Pool;
+use crate::fleet::Member;
 use crate::limits::UPDATES_PER_TICK_MAX;
 use crate::protocol::message::{Backend, BackendUpdate};
 use crate::protocol::{Admin, Health, Message};
-
-/// Where our own checks say their knowledge comes from.
-const SOURCE: &str = "check";
 
 /// The `backends` producer.
 pub struct Backends {
     world: Arc<World>,
     flips: watch::Receiver<u64>,
-    /// What the connections were last told: checks run and status, in the order of the settings.
-    told: Vec<(u64, Health)>,
-    /// Addresses that stand in more than one pool: an update would hit both.
-    shared: HashSet<String>,
+    /// What the connections were last told, by pool and address. None: nothing.
+    told: Option<HashMap<(String, String), Told>>,
+}
+
+/// What the connections were last told of one backend.
+#[derive(Debug, Clone, PartialEq)]
+struct Told {
+    confirmed: u64,
+    /// What is told at once when it changes.
+    urgent: (Health, Admin, bool),
+    /// What only the whole list tells.
+    fixed: (u32, String),
 }
 
 impl Backends {
-    /// A producer over the pools of the settings.
+    /// A producer over the fleet.
     pub fn new(world: &Arc<World>) -> Self {
-        Backends {
-            flips: world.backends.changes(),
-            told: Vec::new(),
-            shared: shared(&world.settings.pools),
-            world: Arc::clone(world),
-        }
+        Backends { flips: world.fleet.changes(), told: None, world: Arc::clone(world) }
     }
 
-    /// What to say of the states as they are now.
+    /// What to say of the fleet as it is now.
     fn change(&mut self, cause: Cause) -> Option<Change> {
         self.flips.borrow_and_update();
-        let states = self.world.backends.states();
-        let now: Vec<(u64, Health)> = states.iter().map(|state| (state.passed + state.failed, state.status)).collect();
-        let list = list(&self.world.settings.pools, &states);
-        let told = std::mem::replace(&mut self.told, now.clone());
-        let news = |index: &usize| match cause {
-            Cause::Change => told[*index].1 != now[*index].1,
-            _ => told[*index].0 != now[*index].0,
+        let members = self.world.fleet.members();
+        let now: HashMap<(String, String), Told> = members.iter().map(|member| (key(member), told(member))).collect();
+        let before = self.told.take().unwrap_or_default();
+        let whole = matches!(cause, Cause::Start | Cause::Resume)
+            || before.len() != now.len()
+            || now.iter().any(|(key, now)| before.get(key).is_none_or(|before| before.fixed != now.fixed));
+        let news = |member: &&Member| {
+            let (before, now) = (&before[&key(member)], &now[&key(member)]);
+            match cause {
+                Cause::Change => before.urgent != now.urgent,
+                _ => before.confirmed != now.confirmed || before.urgent != now.urgent,
+            }
         };
-        let whole = matches!(cause, Cause::Start | Cause::Resume) || told.len() != now.len();
         let updates: Vec<BackendUpdate> = if whole {
             Vec::new()
         } else {
-            (0..now.len()).filter(news).map(|index| BackendUpdate::from(&list[index])).collect()
+            members.iter().filter(news).map(|member| BackendUpdate::from(&member.backend)).collect()
         };
         if !whole && cause == Cause::Change {
-            // The checks that did not flip are still to be told at the tick.
-            for (index, old) in told.into_iter().enumerate().filter(|(index, old)| old.1 == now[*index].1) {
-                self.told[index] = old;
-            }
+            // Those that did not flip are still to be told at the tick.
+            let mut told = before;
             if updates.is_empty() {
+                self.told = Some(told);
                 return None;
             }
+            told.extend(now.into_iter().filter(|(key, now)| told[key].urgent != now.urgent).collect::<Vec<_>>());
+            self.told = Some(told);
+        } else {
+            self.told = Some(now);
         }
-        let together = updates.iter().any(|update| self.shared.contains(&update.address));
+        let together = !updates.is_empty() && {
+            let shared = shared(&members);
+            updates.iter().any(|update| shared.contains(&*update.address))
+        };
+        let list: Vec<Backend> = members.into_iter().map(|member| member.backend).collect();
         if updates.is_empty() || updates.len() > UPDATES_PER_TICK_MAX || together {
             // An empty tick still says that we are alive, and the list says it best.
             return Some(Change::Whole(Message::Backends(list)));
@@ -81,54 +90,29 @@ impl Producer for Backends {
     fn produce(&mut self, cause: Cause) -> BoxFuture<'_, Option<Change>> {
         Box::pin(async move {
             if cause == Cause::Order {
-                self.world.backends.check_now().await;
+                self.world.fleet.refresh().await;
             }
             self.change(cause)
         })
     }
 }
 
-/// The wire form of every backend. `states` are those of the backends of `pools`, in the same order.
-pub fn list(pools: &[Pool], states: &[CheckState]) -> Vec<Backend> {
-    let configured = pools.iter().flat_map(|pool| pool.backends.iter().map(move |backend| (pool, backend)));
-    configured
-        .zip(states)
-        .map(|((pool, backend), state)| Backend {
-            address: backend.address.clone(),
-            pool: pool.name.clone(),
-            weight: backend.weight,
-            status: state.status,
-            last_check: state.last_check,
-            state: word(state).to_owned(),
-            admin: Admin::Enabled,
-            latency_ms: state.latency.map(milliseconds),
-            last_change: state.last_change,
-            source: SOURCE.to_owned(),
-            detail: state.error.clone(),
-            stale: false,
-        })
-        .collect()
+fn key(member: &Member) -> (String, String) {
+    (member.backend.pool.clone(), member.backend.address.clone())
 }
 
-/// A duration in milliseconds with two decimals, as it stands on the wire.
-pub fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 100_000.0).round() / 100.0
-}
-
-/// The status in an operator's words.
-fn word(state: &CheckState) -> &'static str {
-    match (state.status, state.confirming) {
-        (Health::Healthy, false) => "up",
-        (Health::Degraded, false) => "slow",
-        (Health::Healthy | Health::Degraded, true) => "failing",
-        (Health::Unhealthy, false) => "down",
-        (Health::Unhealthy, true) => "recovering",
-        (Health::Unknown, _) => "checking",
+fn told(member: &Member) -> Told {
+    let backend = &member.backend;
+    Told {
+        confirmed: member.confirmed,
+        urgent: (backend.status, backend.admin, backend.stale),
+        fixed: (backend.weight, backend.source.clone()),
     }
 }
 
-fn shared(pools: &[Pool]) -> HashSet<String> {
-    let mut seen = HashSet::new();
-    let addresses = pools.iter().flat_map(|pool| &pool.backends).map(|backend| &backend.address);
-    addresses.filter(|address| !seen.insert(*address)).cloned().collect()
+/// Addresses that stand in more than one pool: an update would hit both.
+fn shared(members: &[Member]) -> HashSet<&str> {
+    let mut seen = HashSet::with_capacity(members.len());
+    let addresses = members.iter().map(|member| member.backend.address.as_str());
+    addresses.filter(|address| !seen.insert(*address)).collect()
 }

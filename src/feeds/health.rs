@@ -6,11 +6,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::backends::milliseconds;
 use super::vitals::Sign;
 use super::{Cause, Change, Producer, World, changed};
 use crate::checks::CheckState;
 use crate::config::Dependency;
+use crate::fleet::milliseconds;
 use crate::protocol::message::{CheckDetail, HealthReport};
 use crate::protocol::{Health, Message, Timestamp};
 
@@ -20,33 +20,36 @@ const SELF: &str = "self";
 /// The `health` producer.
 pub struct Report {
     world: Arc<World>,
-    flips: watch::Receiver<u64>,
+    /// Of the dependencies, and of the vital signs that stand in for them.
+    flips: [watch::Receiver<u64>; 2],
 }
 
 impl Report {
     /// A producer over the dependencies of the settings, or over the vital signs.
     pub fn new(world: &Arc<World>) -> Self {
-        let configured = !world.settings.dependencies.is_empty();
-        let flips = if configured { world.dependencies.changes() } else { world.vitals.changes() };
-        Report { world: Arc::clone(world), flips }
+        Report { world: Arc::clone(world), flips: [world.dependencies.changes(), world.vitals.changes()] }
     }
 }
 
 impl Producer for Report {
     fn wake(&mut self) -> BoxFuture<'_, ()> {
-        Box::pin(changed(&mut self.flips))
+        let configured = !self.world.settings().dependencies.is_empty();
+        Box::pin(changed(&mut self.flips[usize::from(!configured)]))
     }
 
     fn produce(&mut self, cause: Cause) -> BoxFuture<'_, Option<Change>> {
         Box::pin(async move {
-            let dependencies = &self.world.settings.dependencies;
+            let settings = self.world.settings();
+            let dependencies = &settings.dependencies;
             if cause != Cause::Change {
                 self.world.vitals.measure();
             }
             if cause == Cause::Order {
                 self.world.dependencies.check_now().await;
             }
-            self.flips.borrow_and_update();
+            for flips in &mut self.flips {
+                flips.borrow_and_update();
+            }
             let details = if dependencies.is_empty() {
                 self.world.vitals.signs().into_iter().map(sign).collect()
             } else {

@@ -16,9 +16,6 @@ use crate::limits::{CPU_INTERVAL_MIN, SAMPLE_INTERVAL};
 use crate::protocol::message::Metrics;
 use crate::protocol::{Feed, Message, Timestamp};
 
-/// The word for a count made at our own HTTP layer.
-const SOURCE: &str = "self";
-
 /// The `metrics` producer.
 pub struct Sampler {
     world: Arc<World>,
@@ -62,7 +59,7 @@ impl Sampler {
     }
 
     fn reading(&self) -> Reading {
-        Reading { at: Instant::now(), total: self.world.requests.total() }
+        Reading { at: Instant::now(), total: self.world.requests.metered.total() }
     }
 
     /// `None` where this system cannot be measured.
@@ -90,7 +87,7 @@ impl Sampler {
             memory_scope: Some(memory.scope),
             requests_total: Some(now.total),
             requests_per_second: Some((requests as f64 / window.as_secs_f64().max(0.001) * 10.0).round() / 10.0),
-            requests_source: Some(SOURCE.to_owned()),
+            requests_source: Some(self.world.fleet.counting()),
             window_ms: Some((window.as_secs_f64() * 1000.0).round() as u64),
             connections: Some(self.world.connections.get()),
         })

@@ -1,24 +1,28 @@
 //! The `status` feed: everything the server knows rolled up into one word, with the reasons for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join, select_all};
 use tokio::sync::watch;
 
-use super::backends::list;
 use super::vitals::Sign;
 use super::{Cause, Change, Pauses, Producer, World, changed};
 use crate::checks::CheckState;
-use crate::config::{Dependency, Pool};
+use crate::config::Dependency;
+use crate::fleet::Rule;
 use crate::limits::REASONS_MAX;
+use crate::net::fault::in_words;
 use crate::protocol::message::{Backend, Status};
 use crate::protocol::time::uptime;
 use crate::protocol::{Admin, Health, Message, Timestamp};
+use crate::sources::Standing;
 
 /// The `status` producer.
 pub struct RollUp {
     world: Arc<World>,
-    flips: [watch::Receiver<u64>; 3],
+    flips: [watch::Receiver<u64>; 4],
     pauses: watch::Receiver<Pauses>,
     told: Option<Verdict>,
 }
@@ -27,7 +31,7 @@ impl RollUp {
     /// A producer over everything.
     pub fn new(world: &Arc<World>) -> Self {
         RollUp {
-            flips: [world.backends.changes(), world.dependencies.changes(), world.vitals.changes()],
+            flips: [world.fleet.changes(), world.dependencies.changes(), world.vitals.changes(), world.notices()],
             pauses: world.pauses.subscribe(),
             told: None,
             world: Arc::clone(world),
@@ -39,14 +43,19 @@ impl RollUp {
             flips.borrow_and_update();
         }
         let world = &self.world;
-        let verdict = roll_up(
-            &world.settings.pools,
-            &list(&world.settings.pools, &world.backends.states()),
-            &world.settings.dependencies,
-            &world.dependencies.states(),
-            &world.vitals.signs(),
-            *self.pauses.borrow_and_update(),
-        );
+        let settings = world.settings();
+        let members: Vec<Backend> = world.fleet.members().into_iter().map(|member| member.backend).collect();
+        let view = View {
+            rules: world.fleet.rules(),
+            backends: &members,
+            sources: world.fleet.sources(),
+            dependencies: &settings.dependencies,
+            checks: world.dependencies.states(),
+            signs: world.vitals.signs(),
+            pauses: *self.pauses.borrow_and_update(),
+            notice: world.notice(),
+        };
+        let verdict = view.roll_up();
         let news = self.told.as_ref() != Some(&verdict);
         self.told = Some(verdict.clone());
         if cause == Cause::Change && !news {
@@ -61,7 +70,7 @@ impl RollUp {
             cluster_size: 1,
             reasons: verdict.reasons,
             uptime_seconds: Some(up.as_secs()),
-            node: Some(world.settings.node.clone()),
+            node: Some(settings.node.clone()),
         })
     }
 }
@@ -79,7 +88,7 @@ impl Producer for RollUp {
         Box::pin(async move {
             if cause == Cause::Order {
                 self.world.vitals.measure();
-                join(self.world.backends.check_now(), self.world.dependencies.check_now()).await;
+                join(self.world.fleet.refresh(), self.world.dependencies.check_now()).await;
             }
             self.status(cause).map(|status| Change::Whole(Message::Status(status)))
         })
@@ -93,67 +102,86 @@ struct Verdict {
     reasons: Vec<String>,
 }
 
-/// Unhealthy: a critical pool has too few backends that pass, or a critical check is unhealthy. Degraded: anything else
-/// is not healthy. Worst reasons first; past the limit the last one counts the rest.
-fn roll_up(
-    pools: &[Pool],
-    backends: &[Backend],
-    dependencies: &[Dependency],
-    checks: &[CheckState],
-    signs: &[Sign],
+/// Everything that the word depends on.
+struct View<'v> {
+    rules: BTreeMap<String, Rule>,
+    backends: &'v [Backend],
+    sources: Vec<(String, Standing)>,
+    dependencies: &'v [Dependency],
+    /// Of the dependencies, in their order.
+    checks: Vec<CheckState>,
+    signs: Vec<Sign>,
     pauses: Pauses,
-) -> Verdict {
-    let mut reasons: Vec<(Health, String)> = Vec::new();
-    for pool in pools {
-        let members: Vec<&Backend> = backends.iter().filter(|backend| backend.pool == pool.name).collect();
-        reasons.extend(of_pool(pool, &members));
-    }
-    for (dependency, check) in dependencies.iter().zip(checks) {
-        let severity =
-            if dependency.critical && check.status == Health::Unhealthy { Health::Unhealthy } else { Health::Degraded };
-        if let Some(why) = why(check.status, check.error.as_deref()) {
-            reasons.push((severity, format!("check `{}` {why}", check.name)));
-        }
-    }
-    for sign in signs {
-        if let Some(why) = why(sign.status, sign.error.as_deref()) {
-            reasons.push((Health::Degraded, format!("this server: {} {why}", sign.name)));
-        }
-    }
-    for feed in pauses.feeds() {
-        reasons.push((
-            Health::Degraded,
-            format!("feed `{feed}` is paused; resume it with `veloflux control resume {feed}`"),
-        ));
-    }
-    reasons.sort_by_key(|(severity, _)| *severity != Health::Unhealthy);
-    let status = reasons.first().map_or(Health::Healthy, |(severity, _)| *severity);
-    let rest = reasons.len().saturating_sub(REASONS_MAX);
-    let shown = if rest > 0 { REASONS_MAX - 1 } else { reasons.len() };
-    let mut reasons: Vec<String> = reasons.into_iter().map(|(_, reason)| reason).take(shown).collect();
-    if rest > 0 {
-        reasons.push(format!("and {} more", rest + 1));
-    }
-    Verdict { status, reasons }
+    /// What the server has to say of itself.
+    notice: Option<String>,
 }
 
-fn of_pool(pool: &Pool, members: &[&Backend]) -> Vec<(Health, String)> {
+impl View<'_> {
+    /// Unhealthy: a critical pool has too few backends that pass, or a critical check is unhealthy. Degraded: anything else
+    /// is not healthy. Worst reasons first; past the limit the last one counts the rest.
+    fn roll_up(&self) -> Verdict {
+        let mut pools: BTreeMap<&str, Vec<&Backend>> = BTreeMap::new();
+        for backend in self.backends {
+            pools.entry(&backend.pool).or_default().push(backend);
+        }
+        let mut reasons: Vec<(Health, String)> = Vec::new();
+        let degraded = |reason: String| (Health::Degraded, reason);
+        for (name, standing) in &self.sources {
+            let Some(outage) = &standing.fault else { continue };
+            // Told by the minute: the same outage is no news every time it has lasted longer.
+            let lasts = in_words(Duration::from_secs(outage.lasts.as_secs() / 60 * 60).max(Duration::from_secs(1)));
+            let since = if outage.lasts < Duration::from_secs(60) { "does not answer".to_owned() } else { format!("has not answered for {lasts}") };
+            reasons.push(degraded(format!("source `{name}` {since}: {}", outage.why)));
+        }
+        for (name, rule) in &self.rules {
+            reasons.extend(of_pool(name, *rule, pools.get(name.as_str()).map_or(&[], Vec::as_slice)));
+        }
+        for (dependency, check) in self.dependencies.iter().zip(&self.checks) {
+            let severity = if dependency.critical && check.status == Health::Unhealthy {
+                Health::Unhealthy
+            } else {
+                Health::Degraded
+            };
+            if let Some(why) = why(check.status, check.error.as_deref()) {
+                reasons.push((severity, format!("check `{}` {why}", check.name)));
+            }
+        }
+        for sign in &self.signs {
+            if let Some(why) = why(sign.status, sign.error.as_deref()) {
+                reasons.push(degraded(format!("this server: {} {why}", sign.name)));
+            }
+        }
+        reasons.extend(self.notice.clone().map(degraded));
+        for feed in self.pauses.feeds() {
+            reasons.push(degraded(format!("feed `{feed}` is paused; resume it with `veloflux control resume {feed}`")));
+        }
+        reasons.sort_by_key(|(severity, _)| *severity != Health::Unhealthy);
+        let status = reasons.first().map_or(Health::Healthy, |(severity, _)| *severity);
+        let rest = reasons.len().saturating_sub(REASONS_MAX);
+        let shown = if rest > 0 { REASONS_MAX - 1 } else { reasons.len() };
+        let mut reasons: Vec<String> = reasons.into_iter().map(|(_, reason)| reason).take(shown).collect();
+        if rest > 0 {
+            reasons.push(format!("and {} more", rest + 1));
+        }
+        Verdict { status, reasons }
+    }
+}
+
+fn of_pool(name: &str, rule: Rule, members: &[&Backend]) -> Vec<(Health, String)> {
     let enabled = || members.iter().filter(|backend| backend.admin == Admin::Enabled);
     let passing = enabled().filter(|backend| backend.status.passes()).count();
     let waiting = enabled().filter(|backend| backend.status == Health::Unknown).count();
     let mut reasons = Vec::new();
     // A backend without a result may still pass; it is not counted as failed.
-    if passing + waiting < pool.min_healthy {
-        let severity = if pool.critical { Health::Unhealthy } else { Health::Degraded };
-        let needed = pool.min_healthy;
-        reasons.push((
-            severity,
-            format!("pool `{}`: {passing} of {} backends pass, {needed} needed", pool.name, members.len()),
-        ));
+    if passing + waiting < rule.min_healthy {
+        let severity = if rule.critical { Health::Unhealthy } else { Health::Degraded };
+        let needed = rule.min_healthy;
+        reasons.push((severity, format!("pool `{name}`: {passing} of {} backends pass, {needed} needed", members.len())));
     }
-    for backend in members {
+    // What an operator has taken out is not missed.
+    for backend in enabled() {
         if let Some(why) = why(backend.status, backend.detail.as_deref()) {
-            reasons.push((Health::Degraded, format!("backend {} of pool `{}` {why}", backend.address, pool.name)));
+            reasons.push((Health::Degraded, format!("backend {} of pool `{name}` {why}", backend.address)));
         }
     }
     reasons

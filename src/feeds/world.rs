@@ -1,7 +1,7 @@
 //! What the server knows: the measured state that the feeds read, gathered in one place.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, watch};
@@ -9,61 +9,99 @@ use tokio::sync::{Semaphore, watch};
 use super::Pauses;
 use super::host::descriptors;
 use super::vitals::Vitals;
-use crate::checks::Monitor;
+use crate::checks::{CheckSpec, Monitor};
 use crate::config::Settings;
+use crate::fleet::Fleet;
 use crate::limits::CHECKS_AT_ONCE_MAX;
 use crate::shutdown::Shutdown;
-use crate::usage::{Meter, RequestCounter};
+use crate::usage::{Meter, Requests};
 
 /// What the server knows.
 pub struct World {
-    /// What it was told.
-    pub settings: Settings,
+    /// What it was told, last.
+    settings: RwLock<Arc<Settings>>,
     /// When it started.
     pub started: Instant,
-    /// The checks of every backend of every pool, in the order of the settings.
-    pub backends: Arc<Monitor>,
+    /// The backends of the settings and of the sources.
+    pub fleet: Arc<Fleet>,
     /// The checks of the dependencies, in the order of the settings.
     pub dependencies: Arc<Monitor>,
     /// The server's own vital signs.
     pub vitals: Arc<Vitals>,
-    /// Requests completed at this server's HTTP layer.
-    pub requests: Arc<RequestCounter>,
+    /// Requests completed here, and those that are metered.
+    pub requests: Arc<Requests>,
     /// What they cost.
     pub meter: Arc<Meter>,
     /// Open feed connections.
     pub connections: Gauge,
     /// Which feeds are paused.
     pub pauses: watch::Sender<Pauses>,
+    notice: Mutex<Option<String>>,
+    notices: watch::Sender<u64>,
 }
 
 impl World {
-    /// Takes the settings, opens the ledger and starts whatever measures by itself: checks, booking, vital signs.
+    /// Takes the settings, opens the ledger and starts whatever measures by itself: checks, sources, booking, vital signs.
     pub fn start(settings: Settings, shutdown: &Shutdown) -> Arc<World> {
         let permits = Arc::new(Semaphore::new(checks_at_once()));
-        let backends = settings.pools.iter().flat_map(|pool| &pool.backends).map(|backend| backend.check.clone());
-        let backends = Monitor::new(backends.collect(), Arc::clone(&permits));
-        let dependencies = settings.dependencies.iter().map(|dependency| dependency.check.clone());
-        let dependencies = Monitor::new(dependencies.collect(), permits);
-        let requests = Arc::new(RequestCounter::default());
-        let meter = Meter::open(&settings.state_dir, settings.tariff.clone(), Arc::clone(&requests));
+        let requests = Arc::new(Requests::default());
+        let fleet = Fleet::new(&settings, Arc::clone(&requests), Arc::clone(&permits));
+        let dependencies = Monitor::new(dependency_checks(&settings), permits);
+        let meter = Meter::open(&settings.state_dir, settings.tariff.clone(), Arc::clone(&requests.metered));
         let vitals = Arc::new(Vitals::new(&settings.state_dir, Arc::clone(&meter)));
-        until(shutdown, Arc::clone(&backends).run());
+        until(shutdown, Arc::clone(&fleet).run());
         until(shutdown, Arc::clone(&dependencies).run());
         until(shutdown, Arc::clone(&meter).run());
         until(shutdown, Arc::clone(&vitals).run());
         Arc::new(World {
-            settings,
+            settings: RwLock::new(Arc::new(settings)),
             started: Instant::now(),
-            backends,
+            fleet,
             dependencies,
             vitals,
             requests,
             meter,
             connections: Gauge::default(),
             pauses: watch::Sender::new(Pauses::default()),
+            notice: Mutex::default(),
+            notices: watch::Sender::new(0),
         })
     }
+
+    /// What it was told, last.
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes other settings while it runs: pools, sources, dependencies, origins and the name of the node. Whatever stays
+    /// keeps its history.
+    pub fn set(&self, settings: Settings) {
+        self.fleet.set(&settings);
+        self.dependencies.set(dependency_checks(&settings));
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        // Tells whoever shows them that there may be others.
+        self.notices.send_modify(|count| *count += 1);
+    }
+
+    /// Something that the status has to say of the server itself; none: no more.
+    pub fn notify(&self, notice: Option<String>) {
+        *self.notice.lock().unwrap_or_else(PoisonError::into_inner) = notice;
+        self.notices.send_modify(|count| *count += 1);
+    }
+
+    /// See [`World::notify`].
+    pub fn notice(&self) -> Option<String> {
+        self.notice.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Bumped when the notice, or what there is to show, has changed.
+    pub fn notices(&self) -> watch::Receiver<u64> {
+        self.notices.subscribe()
+    }
+}
+
+fn dependency_checks(settings: &Settings) -> Vec<CheckSpec> {
+    settings.dependencies.iter().map(|dependency| dependency.check.clone()).collect()
 }
 
 /// Checks that may run at the same moment: under a low descriptor limit fewer, so that a check never fails for want of one.

@@ -24,7 +24,7 @@ use crate::limits::{
     UNACKNOWLEDGED_TIMEOUT, UNSENT_BYTES_MAX,
 };
 use crate::shutdown::Shutdown;
-use crate::usage::RequestCounter;
+use crate::usage::Requests;
 
 /// What a request needs to take its connection over.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ pub fn capacity() -> usize {
 pub async fn accept(
     listener: TcpListener,
     endpoint: impl Endpoint<Output = Response> + 'static,
-    requests: Arc<RequestCounter>,
+    requests: Arc<Requests>,
     capacity: usize,
     shutdown: Shutdown,
 ) {
@@ -106,7 +106,7 @@ async fn next(
 struct Connection {
     peer: SocketAddr,
     place: Arc<OwnedSemaphorePermit>,
-    requests: Arc<RequestCounter>,
+    requests: Arc<Requests>,
 }
 
 impl Connection {
@@ -127,7 +127,7 @@ impl Connection {
             let (endpoint, requests) = (Arc::clone(&endpoint), Arc::clone(&self.requests));
             async move {
                 let response = endpoint.get_response(request).await;
-                requests.increment();
+                requests.complete();
                 Ok::<_, Infallible>(http::Response::from(response))
             }
         });

@@ -99,7 +99,7 @@ impl Endpoint for Guarded {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        let origin = judge(request.headers(), &self.app.world.settings.allowed_origins);
+        let origin = judge(request.headers(), &self.app.world.settings().allowed_origins);
         let mut response = match &origin {
             Verdict::Foreign => error(
                 StatusCode::FORBIDDEN,

@@ -160,6 +160,7 @@ impl Collector for Scrape {
         let out = &mut encoder;
         self.connections(out)?;
         self.checks(out)?;
+        self.sources(out)?;
         self.process(out)
     }
 }
@@ -193,14 +194,14 @@ impl Scrape {
 
     fn checks(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let checks: Vec<CheckState> =
-            self.world.backends.states().into_iter().chain(self.world.dependencies.states()).collect();
+            self.world.fleet.checks().states().into_iter().chain(self.world.dependencies.states()).collect();
         let label = |check: &CheckState| ("check", check.name.clone());
         let results = checks.iter().flat_map(|check| {
             [("passed", check.passed), ("failed", check.failed)]
                 .map(|(result, count)| (vec![label(check), ("result", result.to_owned())], ConstCounter::new(count)))
         });
         write(out, "check_results", "Results of checks", results)?;
-        let lags = [("backends", &self.world.backends), ("dependencies", &self.world.dependencies)];
+        let lags = [("backends", self.world.fleet.checks()), ("dependencies", &self.world.dependencies)];
         let rows =
             lags.map(|(of, monitor)| (vec![("of", of.to_owned())], ConstGauge::new(monitor.lag().as_secs_f64())));
         write(out, "check_lag_seconds", "How late checks begin, the worst of the last 10 to 20 s", rows)?;
@@ -218,9 +219,27 @@ impl Scrape {
         write(out, "check_status", "1 for the status a check has, 0 for the others", states)
     }
 
+    fn sources(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let sources = self.world.fleet.sources();
+        let label = |name: &String| vec![("source", name.clone())];
+        let up = sources.iter().map(|(name, standing)| {
+            (label(name), ConstGauge::new(i64::from(standing.fault.is_none() && standing.readings > 0)))
+        });
+        write(out, "source_up", "1 while a source answers, 0 else", up)?;
+        let readings = sources.iter().map(|(name, standing)| (label(name), ConstCounter::new(standing.readings)));
+        write(out, "source_readings", "Readings of a source that succeeded", readings)?;
+        let last = sources.iter().filter_map(|(name, standing)| {
+            let at = standing.last_reading?.as_millisecond() as f64 / 1000.0;
+            Some((label(name), ConstGauge::new(at)))
+        });
+        write(out, "source_last_success_timestamp_seconds", "When a source was last read", last)?;
+        let counted = sources.iter().map(|(name, standing)| (label(name), ConstCounter::new(standing.counted)));
+        write(out, "source_requests", "Requests a source has counted since it was first read", counted)
+    }
+
     fn process(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let one = |value| [(vec![], ConstCounter::new(value))];
-        write(out, "http_requests", "Requests completed at the HTTP layer", one(self.world.requests.total()))?;
+        write(out, "http_requests", "Requests completed at the HTTP layer", one(self.world.requests.served.total()))?;
         let uptime = ConstGauge::new(self.world.started.elapsed().as_secs_f64());
         write(out, "uptime_seconds", "Time since the server started", [(vec![], uptime)])?;
         let cpu = cpu_seconds().map(|seconds| (vec![], ConstCounter::new(seconds)));

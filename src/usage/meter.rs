@@ -207,7 +207,7 @@ mod tests {
 
         fn count(&self, requests: u64) {
             for _ in 0..requests {
-                self.counter.increment();
+                self.counter.add(1);
             }
         }
 
@@ -271,7 +271,7 @@ mod tests {
         let (one, counter) = (bench.meter(NOVEMBER), Arc::new(RequestCounter::default()));
         let two = Meter::open_at(&bench.state_dir(), Tariff::default(), counter.clone(), at(NOVEMBER));
         bench.count(10);
-        counter.increment();
+        counter.add(1);
         for meter in [&one, &two, &one] {
             meter.book_at(at(NOVEMBER)).expect("a booking");
         }

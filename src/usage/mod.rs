@@ -14,7 +14,7 @@ mod meter;
 mod period;
 mod tariff;
 
-pub use counter::RequestCounter;
+pub use counter::{RequestCounter, Requests};
 pub use currency::{Currency, UnknownCurrency};
 pub use fault::Fault;
 pub use invoice::Invoice;

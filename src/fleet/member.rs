@@ -1,0 +1,111 @@
+//! One backend of the fleet as it stands on the wire, and how often that was confirmed.
+
+use std::time::Duration;
+
+use crate::checks::CheckState;
+use crate::config::{self, Pool};
+use crate::net::fault::in_words;
+use crate::protocol::message::Backend;
+use crate::protocol::{Admin, Health};
+use crate::sources::{Seen, Standing};
+
+/// Where our own checks say their knowledge comes from.
+const CHECK: &str = "check";
+
+/// One backend of the fleet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// As it stands on the wire.
+    pub backend: Backend,
+    /// Goes up with every check and every reading that said something of it.
+    pub confirmed: u64,
+}
+
+/// A duration in milliseconds with two decimals, as it stands on the wire.
+pub fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 100_000.0).round() / 100.0
+}
+
+/// A backend of the settings.
+pub(super) fn of_check(pool: &Pool, backend: &config::Backend, state: &CheckState) -> Member {
+    Member {
+        backend: Backend {
+            address: backend.address.clone(),
+            pool: pool.name.clone(),
+            weight: backend.weight,
+            status: state.status,
+            last_check: state.last_check,
+            state: word(state).to_owned(),
+            admin: Admin::Enabled,
+            latency_ms: state.latency.map(milliseconds),
+            last_change: state.last_change,
+            source: CHECK.to_owned(),
+            detail: state.error.clone(),
+            stale: false,
+        },
+        confirmed: state.passed + state.failed,
+    }
+}
+
+/// A backend of a source: what the source has found out, or what our check has.
+pub(super) fn of_source(source: &str, standing: &Standing, seen: &Seen, check: Option<&CheckState>) -> Member {
+    let record = &seen.record;
+    let mut member = Member {
+        backend: Backend {
+            address: record.address.clone(),
+            pool: record.pool.clone(),
+            weight: record.weight,
+            status: Health::Unknown,
+            last_check: None,
+            state: String::new(),
+            admin: record.admin,
+            latency_ms: None,
+            last_change: seen.last_change,
+            source: source.to_owned(),
+            detail: None,
+            stale: standing.fault.is_some(),
+        },
+        confirmed: standing.readings,
+    };
+    let backend = &mut member.backend;
+    match (&record.finding, check) {
+        (Some(finding), _) => {
+            backend.status = finding.status;
+            backend.state = finding.state.clone();
+            backend.detail = finding.detail.clone();
+            backend.latency_ms = finding.latency.map(milliseconds);
+            backend.last_check = standing.last_reading;
+        }
+        (None, Some(state)) => {
+            backend.status = state.status;
+            backend.state = word(state).to_owned();
+            backend.detail = state.error.clone();
+            backend.latency_ms = state.latency.map(milliseconds);
+            backend.last_check = state.last_check;
+            backend.last_change = state.last_change;
+            member.confirmed = state.passed + state.failed;
+        }
+        (None, None) => {
+            backend.state = "unchecked".to_owned();
+            backend.detail = Some(format!("`{}` is no address that could be checked", record.address));
+        }
+    }
+    // What we have checked ourselves holds, whatever has become of the list it stands on.
+    if let Some(outage) = standing.fault.as_ref().filter(|outage| outage.lost && record.finding.is_some()) {
+        backend.status = Health::Unknown;
+        backend.detail = Some(format!("source `{source}` has not answered for {}: {}", in_words(outage.lasts), outage.why));
+    }
+    member
+}
+
+/// The status in an operator's words.
+fn word(state: &CheckState) -> &'static str {
+    match (state.status, state.confirming) {
+        (Health::Healthy, false) => "up",
+        (Health::Degraded, false) => "slow",
+        (Health::Healthy | Health::Degraded, true) => "failing",
+        (Health::Unhealthy, false) => "down",
+        (Health::Unhealthy, true) => "recovering",
+        (Health::Unknown, _) => "checking",
+    }
+}

@@ -1,0 +1,256 @@
+//! The fleet: the backends of the settings and of every source as one list, and who keeps it true.
+//!
+//! Backends of the settings, and those of sources that do not check, are checked by us; the others are what their source
+//! says. What is to be known of a fleet may change at any time ([`Fleet::set`]); whatever stays keeps its history.
+
+mod member;
+mod requests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::{AbortHandle, JoinSet};
+
+pub use member::{Member, milliseconds};
+use member::{of_check, of_source};
+use requests::Shares;
+
+use crate::checks::{CheckSpec, CheckState, Monitor, Template};
+use crate::config::{FleetSource, Pool, RequestsSource, Settings};
+use crate::sources::{Poller, Standing};
+use crate::usage::Requests;
+
+/// The fleet.
+pub struct Fleet {
+    plan: RwLock<Arc<Plan>>,
+    /// Everything that we check ourselves.
+    checks: Arc<Monitor>,
+    feeders: RwLock<Arc<Vec<Feeder>>>,
+    shares: Arc<Shares>,
+    /// Bumped by every poller.
+    polled: watch::Sender<u64>,
+    /// Bumped when something has changed that is worth telling at once.
+    changes: watch::Sender<u64>,
+    /// Tells [`Fleet::run`] that there are other sources.
+    replanned: Notify,
+}
+
+/// What the settings say of the fleet.
+struct Plan {
+    pools: Vec<Pool>,
+    sources: Vec<FleetSource>,
+}
+
+/// A source that is being read.
+#[derive(Clone)]
+struct Feeder {
+    poller: Arc<Poller>,
+    check: Template,
+}
+
+/// What a pool has to be like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// How many enabled backends have to pass.
+    pub min_healthy: usize,
+    /// Whether the fleet is unhealthy with fewer; else degraded.
+    pub critical: bool,
+}
+
+impl Fleet {
+    /// A fleet of which nothing is known yet.
+    pub fn new(settings: &Settings, requests: Arc<Requests>, permits: Arc<Semaphore>) -> Arc<Fleet> {
+        let fleet = Fleet {
+            plan: RwLock::new(Arc::new(Plan { pools: Vec::new(), sources: Vec::new() })),
+            checks: Monitor::new(Vec::new(), permits),
+            feeders: RwLock::default(),
+            shares: Arc::new(Shares::new(requests)),
+            polled: watch::Sender::new(0),
+            changes: watch::Sender::new(0),
+            replanned: Notify::new(),
+        };
+        fleet.set(settings);
+        Arc::new(fleet)
+    }
+
+    /// Takes the pools and sources there are from now on.
+    pub fn set(&self, settings: &Settings) {
+        let plan = Plan { pools: settings.pools.clone(), sources: settings.sources.clone() };
+        let old = self.feeders();
+        let feeders: Vec<Feeder> = plan.sources.iter().map(|source| self.feeder(&old, source)).collect();
+        *self.plan.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
+        *self.feeders.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(feeders);
+        let counting = match &settings.requests_source {
+            RequestsSource::Own => Vec::new(),
+            RequestsSource::One(name) => vec![name.clone()],
+            RequestsSource::Sources => {
+                let counting = settings.sources.iter().filter(|source| source.spec.counts());
+                counting.map(|source| source.spec.name.clone()).collect()
+            }
+        };
+        self.shares.set(counting);
+        self.restock();
+        self.replanned.notify_one();
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// The feeder of a source: the one there is, if it reads the same.
+    fn feeder(&self, old: &[Feeder], source: &FleetSource) -> Feeder {
+        let same = old.iter().find(|feeder| feeder.poller.spec().is_like(&source.spec));
+        let poller = match same {
+            Some(feeder) => {
+                feeder.poller.replace(source.spec.clone());
+                Arc::clone(&feeder.poller)
+            }
+            None => {
+                let (shares, name) = (Arc::clone(&self.shares), source.spec.name.clone());
+                let count = Box::new(move |more| shares.count(&name, more));
+                Arc::new(Poller::new(source.spec.clone(), self.polled.clone(), count))
+            }
+        };
+        Feeder { poller, check: source.check.clone() }
+    }
+
+    /// Reads and checks until it is dropped.
+    pub async fn run(self: Arc<Self>) {
+        let mut running = JoinSet::new();
+        running.spawn(Arc::clone(&self.checks).run());
+        let mut handles: Vec<(Arc<Poller>, AbortHandle)> = Vec::new();
+        let (mut flips, mut polled) = (self.checks.changes(), self.polled.subscribe());
+        loop {
+            let feeders = self.feeders();
+            let stays = |poller: &Arc<Poller>| feeders.iter().any(|feeder| Arc::ptr_eq(&feeder.poller, poller));
+            handles.retain(|(poller, handle)| {
+                let stays = stays(poller);
+                if !stays {
+                    handle.abort();
+                }
+                stays
+            });
+            for feeder in feeders.iter() {
+                if !handles.iter().any(|(poller, _)| Arc::ptr_eq(poller, &feeder.poller)) {
+                    let handle = running.spawn(Arc::clone(&feeder.poller).run());
+                    handles.push((Arc::clone(&feeder.poller), handle));
+                }
+            }
+            drop(feeders);
+            loop {
+                // All branches only wait.
+                tokio::select! {
+                    () = self.replanned.notified() => break,
+                    Ok(()) = flips.changed() => {}
+                    Ok(()) = polled.changed() => self.restock(),
+                    Some(ended) = running.join_next() => {
+                        if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+                            std::panic::resume_unwind(panic);
+                        }
+                        continue;
+                    }
+                }
+                self.changes.send_modify(|count| *count += 1);
+            }
+        }
+    }
+
+    /// Gives the monitor the checks of the settings, and of what sources list and do not check.
+    fn restock(&self) {
+        let plan = self.plan();
+        let mut specs: Vec<CheckSpec> =
+            plan.pools.iter().flat_map(|pool| &pool.backends).map(|backend| backend.check.clone()).collect();
+        for feeder in self.feeders().iter() {
+            let name = &feeder.poller.spec().name;
+            for seen in feeder.poller.standing().seen.iter().filter(|seen| seen.record.finding.is_none()) {
+                // One that cannot be checked says so in its place in the list.
+                specs.extend(feeder.check.spec(check_name(name, &seen.record.pool, &seen.record.address), &seen.record.address));
+            }
+        }
+        self.checks.set(specs);
+    }
+
+    /// Every backend as it is known now: those of the settings, then those of the sources, each in its own order.
+    pub fn members(&self) -> Vec<Member> {
+        let states: HashMap<String, CheckState> =
+            self.checks.states().into_iter().map(|state| (state.name.clone(), state)).collect();
+        let plan = self.plan();
+        let mut members: Vec<Member> = plan
+            .pools
+            .iter()
+            .flat_map(|pool| pool.backends.iter().map(move |backend| (pool, backend)))
+            .filter_map(|(pool, backend)| Some(of_check(pool, backend, states.get(&backend.check.name)?)))
+            .collect();
+        for feeder in self.feeders().iter() {
+            let (spec, standing) = (feeder.poller.spec(), feeder.poller.standing());
+            for seen in standing.seen.iter() {
+                let check = match seen.record.finding {
+                    Some(_) => None,
+                    None => states.get(&check_name(&spec.name, &seen.record.pool, &seen.record.address)),
+                };
+                members.push(of_source(&spec.name, &standing, seen, check));
+            }
+        }
+        members
+    }
+
+    /// What each pool has to be like that has a rule or a backend, by name. The settings' own rule goes before a source's.
+    pub fn rules(&self) -> BTreeMap<String, Rule> {
+        let plan = self.plan();
+        let mut rules = BTreeMap::new();
+        for (feeder, source) in self.feeders().iter().zip(&plan.sources) {
+            let rule = Rule { min_healthy: source.min_healthy, critical: source.critical };
+            for seen in feeder.poller.standing().seen.iter() {
+                rules.insert(seen.record.pool.clone(), rule);
+            }
+        }
+        for pool in &plan.pools {
+            rules.insert(pool.name.clone(), Rule { min_healthy: pool.min_healthy, critical: pool.critical });
+        }
+        rules
+    }
+
+    /// Every source by name, and how it is doing, in the order of the settings.
+    pub fn sources(&self) -> Vec<(String, Standing)> {
+        self.feeders().iter().map(|feeder| (feeder.poller.spec().name.clone(), feeder.poller.standing())).collect()
+    }
+
+    /// The source of that name.
+    pub fn source(&self, name: &str) -> Option<Arc<Poller>> {
+        self.feeders().iter().map(|feeder| &feeder.poller).find(|poller| poller.spec().name == name).cloned()
+    }
+
+    /// Whose requests are metered: `self`, or the names of sources.
+    pub fn counting(&self) -> String {
+        self.shares.label()
+    }
+
+    /// What is known of everything that we check ourselves.
+    pub fn checks(&self) -> &Arc<Monitor> {
+        &self.checks
+    }
+
+    /// Reads every source and runs every check once, now.
+    pub async fn refresh(&self) {
+        let feeders = self.feeders();
+        let reading = feeders.iter().map(|feeder| feeder.poller.read());
+        futures_util::future::join_all(reading).await;
+        self.checks.check_now().await;
+    }
+
+    /// Bumped after every change worth telling at once.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn feeders(&self) -> Arc<Vec<Feeder>> {
+        Arc::clone(&self.feeders.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The name of the check of a backend that a source lists.
+fn check_name(source: &str, pool: &str, address: &str) -> String {
+    format!("{source}/{pool}/{address}")
+}
