@@ -23,7 +23,7 @@ impl fmt::Display for Summary<'_> {
         }
         match &settings.auth.feeds {
             FeedAccess::Public => writeln!(f, "feeds    to whoever can connect")?,
-            FeedAccess::Token(_) => writeln!(f, "feeds    with a token")?,
+            FeedAccess::Restricted(_) => writeln!(f, "feeds    with a token")?,
         }
         for origin in &settings.allowed_origins {
             writeln!(f, "origin   {origin}")?;
