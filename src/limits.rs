@@ -215,6 +215,9 @@ pub const ACCEPT_BACKLOG: u32 = 4096;
 /// Pause after `accept` failed, most often because descriptors ran out. Without it the loop would spin.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Time without a failure to accept after which that is said to be over.
+pub const ACCEPT_RECOVERED: Duration = Duration::from_secs(1);
+
 /// Descriptors that stay free for checks, the ledger and files when connections take the rest.
 pub const DESCRIPTORS_RESERVED: usize = 512;
 
