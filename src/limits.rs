@@ -74,6 +74,41 @@ pub const SOURCE_MISSES_MAX: u32 = 3;
 /// Longest answer of a source, in bytes. The statistics of ten thousand HAProxy servers take 3 MB.
 pub const SOURCE_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+// ---- access ---------------------------------------------------------------------------------------------------------
+
+/// How far the clocks of an issuer and this machine may be apart.
+pub const TOKEN_LEEWAY: Duration = Duration::from_secs(30);
+
+/// Longest token that is looked at, in bytes: what fits into a request head with room for the rest.
+pub const JWT_BYTES_MAX: usize = 8 * 1024;
+
+/// Keys that are tried for a token that does not name its own. An issuer that rotates has two or three.
+pub const JWT_KEYS_TRIED_MAX: usize = 8;
+
+/// Shortest secret of HS256, in bytes: as long as the hash (RFC 7518).
+pub const JWT_SECRET_BYTES_MIN: usize = 32;
+
+/// Longest key file or key set, in bytes. A set of a hundred RSA keys has 50 kB.
+pub const JWKS_BYTES_MAX: usize = 256 * 1024;
+
+/// Age at which a fetched key set is fetched again. A key that was withdrawn is refused after this.
+pub const JWKS_FRESH: Duration = Duration::from_secs(600);
+
+/// Age up to which a fetched key set holds while it cannot be fetched again. An issuer may be away for a night.
+pub const JWKS_KEEP: Duration = Duration::from_secs(24 * 3600);
+
+/// Least time between two fetches, so that made-up key names cost the issuer nothing.
+pub const JWKS_PAUSE: Duration = Duration::from_secs(5);
+
+/// Longest fetch of a key set. Somebody waits for it with an open connection.
+pub const JWKS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a ticket opens a connection.
+pub const TICKET_TIME: Duration = Duration::from_secs(30);
+
+/// Tickets that may be out. More than can be asked for by people within [`TICKET_TIME`].
+pub const TICKETS_MAX: usize = 10_000;
+
 // ---- usage ----------------------------------------------------------------------------------------------------------
 
 /// Time between two bookings, and so the most usage that `kill -9` can lose. One transaction a second is no load.
@@ -164,6 +199,12 @@ pub const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a request head to arrive. A client that drips its header is closed after this.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Time for a client that has promised to say who it is to do so.
+pub const INTRODUCTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often the clock is looked at to see whether a token has expired. A clock that was set is noticed after this.
+pub const PASS_LOOK_INTERVAL: Duration = Duration::from_secs(30);
+
 /// Time for a request body to arrive.
 pub const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -185,6 +226,9 @@ pub const ACCEPT_BACKLOG: u32 = 4096;
 
 /// Pause after `accept` failed, most often because descriptors ran out. Without it the loop would spin.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Time without a failure to accept after which that is said to be over.
+pub const ACCEPT_RECOVERED: Duration = Duration::from_secs(1);
 
 /// Descriptors that stay free for checks, the ledger and files when connections take the rest.
 pub const DESCRIPTORS_RESERVED: usize = 512;

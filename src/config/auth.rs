@@ -1,5 +1,7 @@
 //! `[auth]`: the control token, and who may read the feeds.
 
+mod jwt;
+
 use std::fs::File;
 use std::io::Read;
 use std::net::SocketAddr;
@@ -9,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::report::{Place, Report};
 use super::section::{Item, Section};
 use super::{Auth, ControlToken, FeedAccess, Overrides};
+use crate::access::Roll;
 use crate::limits::SECRET_BYTES_MAX;
 use crate::net::fault::io_words;
 use crate::secret::Secret;
@@ -27,30 +30,35 @@ pub(super) fn read<'t>(
     };
     let token_file = path(&mut section, report, "token_file");
     let feed_token_file = path(&mut section, report, "feed_token_file");
+    let tokens_file = path(&mut section, report, "tokens_file");
     let feeds_public = section.read(report, "feeds_public", |raw| raw.flag());
+    let query_tokens = section.read(report, "query_tokens", |raw| raw.flag());
+    let jwt = jwt::read(&mut section, report);
     section.finish(report);
+    let roll = tokens_file.as_ref().and_then(|file| roll(report, file));
 
     let feed_token = feed_token_file.as_ref().and_then(|file| secret_file(report, file.place, &file.value));
     if let (Some(Item { value: true, place }), Some(_)) = (&feeds_public, &feed_token_file) {
         report.problem(*place, "`feeds_public` and `feed_token_file` in [auth] contradict each other; leave one out");
     }
     let public = overrides.feeds_public || feeds_public.is_some_and(|item| item.value);
-    if !public && feed_token_file.is_none() && !listen.value.ip().is_loopback() {
+    let guarded = feed_token_file.is_some() || tokens_file.is_some() || jwt.is_some();
+    if !public && !guarded && !listen.value.ip().is_loopback() {
         report.problem(
             listen.place,
             format_args!(
-                "`{}` can be reached from other machines, and anyone there could read the feeds; set `feed_token_file` \
-                 in [auth], or say that they are public with `feeds_public = true` or `--feeds-public`",
+                "`{}` can be reached from other machines, and anyone there could read the feeds; set `feed_token_file`, \
+                 `tokens_file` or [auth.jwt], or say that they are public with `feeds_public = true` or `--feeds-public`",
                 listen.value
             ),
         );
     }
     Auth {
         control: control(token_file, overrides, report),
-        feeds: match feed_token {
-            Some(token) if !overrides.feeds_public => FeedAccess::Token(token),
-            _ => FeedAccess::Public,
-        },
+        feeds: if public || !guarded { FeedAccess::Public } else { FeedAccess::Restricted(feed_token) },
+        roll: roll.unwrap_or_default(),
+        jwt: jwt.and_then(|jwt| jwt),
+        query_tokens: query_tokens.is_some_and(|item| item.value),
     }
 }
 
@@ -68,6 +76,16 @@ fn control(from_file: Option<Item<PathBuf>>, overrides: &Overrides, report: &mut
         // Noted as a problem: these settings are not going to be used.
         None => ControlToken::Generated,
     }
+}
+
+/// Reads the roll of static tokens. None: noted as a problem.
+fn roll(report: &mut Report<'_>, file: &Item<PathBuf>) -> Option<Roll> {
+    let path = report.resolve(file.place, &file.value);
+    let roll = match contents(&path) {
+        Err(error) => Err(format!("cannot be read: {}", io_words(&error))),
+        Ok((text, _)) => Roll::parse(&text),
+    };
+    roll.inspect_err(|why| report.problem(file.place, format_args!("`{}`: {why}", path.display()))).ok()
 }
 
 /// Reads a secret from a file. None: noted as a problem.

@@ -13,7 +13,17 @@ drain_timeout = "5s"
 [auth]
 # token_file = "/etc/veloflux/token"    # the control token; default: VELOFLUX_TOKEN, else one is generated
 # feed_token_file = "/etc/veloflux/feed-token"  # whoever reads a feed has to present this
+# tokens_file = "/etc/veloflux/tokens"  # static tokens: lines of `<SHA-256 in hex> <viewer|operator|admin> <name>`
+# query_tokens = false                  # `true` takes `?token=…`, which may end up in the logs of proxies
 feeds_public = false                    # `true` to listen beyond this machine without a feed token
+
+# [auth.jwt]                            # JSON Web Tokens; then the feeds want a token, too
+# algorithms = ["EdDSA"]                # HS256, RS256, ES256, EdDSA: what a token says of itself decides nothing
+# key_file = "/etc/veloflux/jwt.pem"    # one public key (for HS256 the secret), or a key set:
+# jwks_file = "/etc/veloflux/jwks.json"
+# jwks_url = "https://id.example.com/.well-known/jwks.json"
+# audience = "veloflux"
+# issuer = "https://id.example.com/"
 
 [billing]
 unit = "thousand requests"

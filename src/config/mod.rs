@@ -28,9 +28,7 @@ use toml::de::DeTable;
 pub use example::EXAMPLE;
 pub use overrides::Overrides;
 pub use report::{ConfigError, Problem};
-pub use settings::{
-    Auth, Backend, ControlToken, Dependency, FeedAccess, FleetSource, Pool, RequestsSource, Settings,
-};
+pub use settings::{Auth, Backend, ControlToken, Dependency, FeedAccess, FleetSource, Pool, RequestsSource, Settings};
 pub use summary::Summary;
 
 use crate::limits::SETTINGS_BYTES_MAX;

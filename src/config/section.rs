@@ -39,6 +39,11 @@ impl<'t> Section<'t> {
         self.place
     }
 
+    /// Whether the table is there at all.
+    pub(super) fn is_there(&self) -> bool {
+        self.table.is_some()
+    }
+
     /// Where the first key stands that `message` names in backticks.
     pub(super) fn place_named_in(&self, message: &str) -> Option<Place> {
         let mut keys = self.table.into_iter().flat_map(DeTable::keys);

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::{Roll, Verifier};
 use crate::checks::{CheckSpec, Template};
 use crate::secret::Secret;
 use crate::sources::SourceSpec;
@@ -45,6 +47,12 @@ pub struct Auth {
     pub control: ControlToken,
     /// Who may read the feeds.
     pub feeds: FeedAccess,
+    /// Static tokens beside the two.
+    pub roll: Roll,
+    /// JSON Web Tokens, if any are taken.
+    pub jwt: Option<Arc<Verifier>>,
+    /// Whether a token may stand in the address. Default false.
+    pub query_tokens: bool,
 }
 
 /// Where the control token comes from.
@@ -61,8 +69,8 @@ pub enum ControlToken {
 pub enum FeedAccess {
     /// Whoever can connect.
     Public,
-    /// Whoever presents this token, or the control token.
-    Token(Secret),
+    /// Whoever presents a token: this one, if there is one, or any other that is known.
+    Restricted(Option<Secret>),
 }
 
 /// A pool of backends.

@@ -16,11 +16,7 @@ use crate::sources::{KINDS, Kind, SourceOptions, SourceSpec, kind};
 const SOURCE_FLAG: &str = "`--source`";
 
 /// The sources of the file, and those of the command line beside them.
-pub(super) fn read<'t>(
-    root: &mut Section<'t>,
-    overrides: &Overrides,
-    report: &mut Report<'t>,
-) -> Vec<FleetSource> {
+pub(super) fn read<'t>(root: &mut Section<'t>, overrides: &Overrides, report: &mut Report<'t>) -> Vec<FleetSource> {
     let mut sources: Vec<FleetSource> = Vec::new();
     for section in root.tables(report, "source", "[[source]]") {
         let place = section.place();
@@ -40,11 +36,7 @@ pub(super) fn read<'t>(
 }
 
 /// Whose requests are metered, once it is known which sources there are.
-pub(super) fn counted(
-    wish: Option<Item<String>>,
-    sources: &[FleetSource],
-    report: &mut Report<'_>,
-) -> RequestsSource {
+pub(super) fn counted(wish: Option<Item<String>>, sources: &[FleetSource], report: &mut Report<'_>) -> RequestsSource {
     let Some(Item { value: wish, place }) = wish else { return RequestsSource::Sources };
     if wish == "self" {
         return RequestsSource::Own;
@@ -53,7 +45,10 @@ pub(super) fn counted(
         Some(source) if source.spec.counts() => {}
         Some(source) => {
             let kind = source.spec.kind();
-            report.problem(place, format_args!("`requests_source` in [server]: source `{wish}` ({kind}) counts no requests"));
+            report.problem(
+                place,
+                format_args!("`requests_source` in [server]: source `{wish}` ({kind}) counts no requests"),
+            );
         }
         None => report.problem(place, format_args!("`requests_source` in [server]: there is no source `{wish}`")),
     }
@@ -99,7 +94,10 @@ fn source<'t>(mut section: Section<'t>, report: &mut Report<'t>) -> Option<Fleet
     if let Some(Item { value, place }) = timeout {
         if value > spec.interval {
             let (value, bound) = (duration::format(value), duration::format(spec.interval));
-            report.problem(place, format_args!("`timeout = \"{value}\"` is longer than the interval of `{bound}`; shorten it"));
+            report.problem(
+                place,
+                format_args!("`timeout = \"{value}\"` is longer than the interval of `{bound}`; shorten it"),
+            );
         }
         spec.timeout = value;
     }

@@ -23,7 +23,7 @@ impl fmt::Display for Summary<'_> {
         }
         match &settings.auth.feeds {
             FeedAccess::Public => writeln!(f, "feeds    to whoever can connect")?,
-            FeedAccess::Token(_) => writeln!(f, "feeds    with a token")?,
+            FeedAccess::Restricted(_) => writeln!(f, "feeds    with a token")?,
         }
         for origin in &settings.allowed_origins {
             writeln!(f, "origin   {origin}")?;
@@ -52,7 +52,12 @@ impl fmt::Display for Summary<'_> {
             let critical = if source.critical { "critical" } else { "not critical" };
             let (spec, least) = (&source.spec, source.min_healthy);
             let every = duration::format(spec.interval);
-            writeln!(f, "source   {}: {} every {every}; its pools {critical}, at least {least} healthy", spec.name, spec.kind())?;
+            writeln!(
+                f,
+                "source   {}: {} every {every}; its pools {critical}, at least {least} healthy",
+                spec.name,
+                spec.kind()
+            )?;
         }
         for dependency in &settings.dependencies {
             let critical = if dependency.critical { "critical" } else { "not critical" };

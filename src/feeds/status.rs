@@ -130,7 +130,11 @@ impl View<'_> {
             let Some(outage) = &standing.fault else { continue };
             // Told by the minute: the same outage is no news every time it has lasted longer.
             let lasts = in_words(Duration::from_secs(outage.lasts.as_secs() / 60 * 60).max(Duration::from_secs(1)));
-            let since = if outage.lasts < Duration::from_secs(60) { "does not answer".to_owned() } else { format!("has not answered for {lasts}") };
+            let since = if outage.lasts < Duration::from_secs(60) {
+                "does not answer".to_owned()
+            } else {
+                format!("has not answered for {lasts}")
+            };
             reasons.push(degraded(format!("source `{name}` {since}: {}", outage.why)));
         }
         for (name, rule) in &self.rules {
@@ -176,7 +180,8 @@ fn of_pool(name: &str, rule: Rule, members: &[&Backend]) -> Vec<(Health, String)
     if passing + waiting < rule.min_healthy {
         let severity = if rule.critical { Health::Unhealthy } else { Health::Degraded };
         let needed = rule.min_healthy;
-        reasons.push((severity, format!("pool `{name}`: {passing} of {} backends pass, {needed} needed", members.len())));
+        reasons
+            .push((severity, format!("pool `{name}`: {passing} of {} backends pass, {needed} needed", members.len())));
     }
     // What an operator has taken out is not missed.
     for backend in enabled() {

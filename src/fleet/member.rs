@@ -93,7 +93,8 @@ pub(super) fn of_source(source: &str, standing: &Standing, seen: &Seen, check: O
     // What we have checked ourselves holds, whatever has become of the list it stands on.
     if let Some(outage) = standing.fault.as_ref().filter(|outage| outage.lost && record.finding.is_some()) {
         backend.status = Health::Unknown;
-        backend.detail = Some(format!("source `{source}` has not answered for {}: {}", in_words(outage.lasts), outage.why));
+        backend.detail =
+            Some(format!("source `{source}` has not answered for {}: {}", in_words(outage.lasts), outage.why));
     }
     member
 }

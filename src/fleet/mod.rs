@@ -162,7 +162,9 @@ impl Fleet {
             let name = &feeder.poller.spec().name;
             for seen in feeder.poller.standing().seen.iter().filter(|seen| seen.record.finding.is_none()) {
                 // One that cannot be checked says so in its place in the list.
-                specs.extend(feeder.check.spec(check_name(name, &seen.record.pool, &seen.record.address), &seen.record.address));
+                specs.extend(
+                    feeder.check.spec(check_name(name, &seen.record.pool, &seen.record.address), &seen.record.address),
+                );
             }
         }
         self.checks.set(specs);

@@ -11,6 +11,9 @@ pub const CONTROL_PATH: &str = "/api/ws/control";
 /// Path of the force-update endpoint.
 pub const FORCE_UPDATE_PATH: &str = "/api/ws/force-update";
 
+/// Path of the ticket endpoint.
+pub const TICKET_PATH: &str = "/api/ws/ticket";
+
 /// One feed or all of them. On the wire the word `all` or a feed's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {
@@ -131,6 +134,15 @@ pub struct ForceUpdateAnswer {
     pub force_update: String,
     /// The feeds that measured afresh and were sent.
     pub feeds: Vec<Feed>,
+}
+
+/// The answer of the ticket endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketAnswer {
+    /// What goes into the address of one connection, as `?ticket=…`.
+    pub ticket: String,
+    /// For how long it does, in seconds.
+    pub expires_in: u64,
 }
 
 /// Every error body: `{"error":{"code":…,"message":…}}`.

@@ -310,10 +310,22 @@ pub struct ErrorMessage {
 pub enum Inbound {
     /// Answer with a [`Pong`] that carries this timestamp.
     Ping(Box<RawValue>),
+    /// Says who is speaking: the first message of a client that has presented nothing else, or a fresh token in place of
+    /// one that expires. The token is not shown in `Debug`.
+    Auth(Spoken),
     /// A JSON object of a type we do not know: ignored.
     Other,
     /// Not a JSON object: answered with an [`ErrorMessage`].
     Bad(String),
+}
+
+/// A token that was said in a message. Its `Debug` hides it.
+pub struct Spoken(pub String);
+
+impl fmt::Debug for Spoken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
 }
 
 impl Inbound {
@@ -325,6 +337,8 @@ impl Inbound {
             kind: Option<&'a RawValue>,
             #[serde(borrow, default)]
             timestamp: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            token: Option<&'a RawValue>,
         }
         // serde would also read a struct from an array; only an object is a message.
         if !text.trim_start().starts_with('{') {
@@ -332,8 +346,14 @@ impl Inbound {
         }
         match serde_json::from_str::<Raw<'_>>(text) {
             Err(error) => Inbound::Bad(format!("a message is a JSON object: {error}")),
-            Ok(Raw { kind: Some(kind), timestamp }) if kind.get() == "\"ping\"" => {
+            Ok(Raw { kind: Some(kind), timestamp, .. }) if kind.get() == "\"ping\"" => {
                 Inbound::Ping(timestamp.map_or_else(|| RawValue::NULL.to_owned(), ToOwned::to_owned))
+            }
+            Ok(Raw { kind: Some(kind), token, .. }) if kind.get() == "\"auth\"" => {
+                match token.map(|token| serde_json::from_str(token.get())) {
+                    Some(Ok(token)) => Inbound::Auth(Spoken(token)),
+                    _ => Inbound::Bad("`token` of an `auth` message is text".to_owned()),
+                }
             }
             Ok(_) => Inbound::Other,
         }
@@ -367,6 +387,16 @@ mod tests {
         ] {
             let read: Result<Envelope, _> = serde_json::from_str(text);
             assert!(read.is_ok(), "{text}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_text_and_is_not_shown() {
+        let said = Inbound::parse(r#"{"type":"auth","token":"s3cret"}"#);
+        assert!(!format!("{said:?}").contains("s3cret"));
+        assert!(matches!(said, Inbound::Auth(Spoken(token)) if token == "s3cret"));
+        for text in [r#"{"type":"auth"}"#, r#"{"type":"auth","token":7}"#, r#"{"type":"auth","token":null}"#] {
+            assert!(matches!(Inbound::parse(text), Inbound::Bad(_)), "{text}");
         }
     }
 

@@ -1,25 +1,38 @@
-//! Who may read and who may control: Bearer tokens, and where the control token comes from.
+//! Who may read and who may control: what a request presents, held against everything that is known here.
+//!
+//! Known are the control token (which may do everything), the token of the feeds, the roll of static tokens, JSON Web
+//! Tokens, and tickets. A client that can set no header offers the subprotocol `veloflux.v1` and either puts
+//! `bearer.<token>` beside it or says the token as its first message.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+mod presented;
+mod token;
+
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use poem::Response;
+use poem::{Request, Response};
+
+pub use presented::{SUBPROTOCOL, offers_subprotocol};
 
 use super::answer::error;
+use crate::access::{Deed, Refusal, Rights, Role, Roll, Tickets, Verifier};
 use crate::config::{Auth, ControlToken, FeedAccess};
+use crate::limits::JWKS_PAUSE;
+use crate::protocol::{CloseCode, Feed};
 use crate::secret::Secret;
+use presented::{Presented, bearer, presented};
 
-/// Bytes of randomness in a generated token.
-const TOKEN_BYTES: usize = 32;
-
-/// Decides by token.
+/// Decides by what is presented.
 pub struct Guard {
     control: Secret,
     feeds: FeedAccess,
+    roll: Roll,
+    jwt: Option<Arc<Verifier>>,
+    query_tokens: bool,
+    tickets: Tickets,
 }
 
 /// The guard, and where the control token can be read, if anywhere.
@@ -30,151 +43,249 @@ pub struct Armed {
     pub token_file: Option<PathBuf>,
 }
 
+/// How somebody comes to read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entry {
+    /// The feeds are open to everybody.
+    Open,
+    /// With these rights.
+    With(Rights),
+    /// They will say who they are in their first message.
+    Unsaid,
+}
+
+/// Why somebody is not let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denied {
+    /// Nothing was presented.
+    Missing,
+    /// What was presented is not good, in words.
+    Unknown(String),
+    /// It is good, and not for this.
+    Forbidden(String),
+    /// It cannot be told whether it is good.
+    Unavailable(String),
+}
+
+impl Denied {
+    /// The answer to a request for `what`.
+    pub fn response(&self, what: &str) -> Response {
+        let (status, code, message) = match self {
+            Denied::Missing => (
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                format!("{what} needs the header `Authorization: Bearer <token>`"),
+            ),
+            Denied::Unknown(why) => (StatusCode::UNAUTHORIZED, "unauthorized", why.clone()),
+            Denied::Forbidden(why) => (StatusCode::FORBIDDEN, "forbidden", why.clone()),
+            Denied::Unavailable(why) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", why.clone()),
+        };
+        let mut response = error(status, code, message);
+        let (name, value) = match self {
+            Denied::Missing => (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            Denied::Unknown(_) => (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\"")),
+            Denied::Forbidden(_) => (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\"")),
+            Denied::Unavailable(_) => (RETRY_AFTER, HeaderValue::from(JWKS_PAUSE.as_secs())),
+        };
+        response.headers_mut().insert(name, value);
+        response
+    }
+
+    /// The code that ends a connection, and what it means in words.
+    pub fn close(&self) -> (CloseCode, &str) {
+        match self {
+            Denied::Missing => (CloseCode::Unauthenticated, CloseCode::Unauthenticated.meaning()),
+            Denied::Unknown(why) => (CloseCode::Unauthenticated, why),
+            Denied::Forbidden(why) => (CloseCode::Forbidden, why),
+            Denied::Unavailable(why) => (CloseCode::OverCapacity, why),
+        }
+    }
+}
+
 impl Guard {
     /// Takes the configured tokens; reads or generates the control token where none is configured.
     ///
     /// # Errors
     /// When the generated token can neither be read nor written in `state_dir`.
     pub fn arm(auth: Auth, state_dir: &Path) -> io::Result<Armed> {
-        let (control, token_file) = match auth.control {
-            ControlToken::Given(secret, path) => (secret, path),
+        let (control, token_file) = match &auth.control {
+            ControlToken::Given(secret, path) => (secret.clone(), path.clone()),
             ControlToken::Generated => {
                 let path = state_dir.join("token");
-                (load_or_generate(&path)?, Some(path))
+                (token::load_or_generate(&path)?, Some(path))
             }
         };
-        Ok(Armed { guard: Guard { control, feeds: auth.feeds }, token_file })
+        Ok(Armed { guard: Guard::new(control, auth), token_file })
     }
 
     /// A guard with a control token that nobody knows, for a server whose state directory cannot be written: the feeds
     /// work, control does not.
     pub fn without_control(auth: Auth) -> Armed {
-        let control = Secret::parse(&generate()).expect("a generated token is letters and digits");
-        Armed { guard: Guard { control, feeds: auth.feeds }, token_file: None }
+        let control = Secret::parse(&token::generate()).expect("a generated token is letters and digits");
+        Armed { guard: Guard::new(control, auth), token_file: None }
     }
 
-    /// Lets a request control the server, or says why not: 401 without or with an unknown token, 403 with the token of
-    /// the feeds.
-    pub fn control(&self, headers: &HeaderMap) -> Result<(), Box<Response>> {
-        match bearer(headers) {
-            Some(token) if self.control.matches(token) => Ok(()),
-            Some(token) if matches!(&self.feeds, FeedAccess::Token(feeds) if feeds.matches(token)) => Err(Box::new(
-                error(StatusCode::FORBIDDEN, "forbidden", "this token reads feeds; control needs the control token"),
-            )),
-            presented => Err(Box::new(unauthorized(presented, "control"))),
+    fn new(control: Secret, auth: Auth) -> Guard {
+        Guard {
+            control,
+            feeds: auth.feeds,
+            roll: auth.roll,
+            jwt: auth.jwt,
+            query_tokens: auth.query_tokens,
+            tickets: Tickets::default(),
         }
     }
 
-    /// Lets a request read, or says why not.
-    pub fn read(&self, headers: &HeaderMap) -> Result<(), Box<Response>> {
-        let FeedAccess::Token(feeds) = &self.feeds else { return Ok(()) };
-        match bearer(headers) {
-            Some(token) if feeds.matches(token) || self.control.matches(token) => Ok(()),
-            presented => Err(Box::new(unauthorized(presented, "reading"))),
+    /// Lets a request do something to the server. Only the header counts: what changes something is never sent by an
+    /// address alone.
+    ///
+    /// # Errors
+    /// Why not, as an answer.
+    pub async fn control(&self, headers: &HeaderMap, deed: Deed) -> Result<Rights, Box<Response>> {
+        let decided = async {
+            let rights = self.identify(bearer(headers).ok_or(Denied::Missing)?).await?;
+            if rights.may(deed) {
+                return Ok(rights);
+            }
+            let (has, needs) = (rights.role.name(), deed.role().name());
+            Err(Denied::Forbidden(format!("this token is one of a {has}; this needs one of a {needs}")))
+        };
+        decided.await.map_err(|denied| Box::new(denied.response("control")))
+    }
+
+    /// Lets a request read these feeds.
+    ///
+    /// # Errors
+    /// Why not, as an answer.
+    pub async fn read(&self, request: &Request, feeds: &[Feed]) -> Result<Entry, Box<Response>> {
+        self.entry(request, feeds).await.map_err(|denied| Box::new(denied.response("reading")))
+    }
+
+    /// Lets a handshake read these feeds, also where it offers to say later who it is.
+    ///
+    /// # Errors
+    /// Why not, as an answer.
+    pub async fn open(&self, request: &Request, feeds: &[Feed]) -> Result<Entry, Box<Response>> {
+        match self.entry(request, feeds).await {
+            Err(Denied::Missing) if offers_subprotocol(request.headers()) => Ok(Entry::Unsaid),
+            Err(denied) => Err(Box::new(denied.response("reading"))),
+            Ok(entry) => Ok(entry),
         }
     }
-}
 
-fn unauthorized(presented: Option<&str>, what: &str) -> Response {
-    let message = match presented {
-        None => format!("{what} needs the header `Authorization: Bearer <token>`"),
-        Some(_) => "this token is not known here".to_owned(),
-    };
-    let mut response = error(StatusCode::UNAUTHORIZED, "unauthorized", message);
-    response.headers_mut().insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
-}
-
-/// The token of `Authorization: Bearer <token>`, if the header stands there once.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values.next().filter(|_| values.next().is_none())?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-fn generate() -> String {
-    let bytes: [u8; TOKEN_BYTES] = rand::random();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Reads the token of an earlier start, or writes a new one that only this user can read.
-fn load_or_generate(path: &Path) -> io::Result<Secret> {
-    match fs::read_to_string(path) {
-        Ok(text) => {
-            return Secret::parse(&text).map_err(|bad| {
-                let message = format!("`{}` does not hold a token: {bad}; delete it to get a new one", path.display());
-                io::Error::new(io::ErrorKind::InvalidData, message)
-            });
+    async fn entry(&self, request: &Request, feeds: &[Feed]) -> Result<Entry, Denied> {
+        if matches!(self.feeds, FeedAccess::Public) {
+            return Ok(Entry::Open);
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
+        let rights = match presented(request) {
+            Presented::Nothing => return Err(Denied::Missing),
+            Presented::Token(token) => self.identify(&token).await?,
+            Presented::TokenInQuery(token) if self.query_tokens => self.identify(&token).await?,
+            Presented::TokenInQuery(_) => {
+                return Err(Denied::Unknown(
+                    "a token in the address would stand in logs; send it in a header, as the subprotocol \
+                     `bearer.<token>`, or get a ticket from `POST /api/ws/ticket`"
+                        .to_owned(),
+                ));
+            }
+            Presented::Ticket(ticket) => self.tickets.redeem(&ticket).ok_or_else(|| {
+                Denied::Unknown("this ticket is not good; it opens one connection, within 30 s".to_owned())
+            })?,
+        };
+        allowed(&rights, feeds)?;
+        Ok(Entry::With(rights))
     }
-    let token = generate();
-    if let Some(directory) = path.parent() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+
+    /// Lets whoever says this token on an open connection read these feeds.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn say(&self, token: &str, feeds: &[Feed]) -> Result<Rights, Denied> {
+        let rights = self.identify(token).await?;
+        allowed(&rights, feeds)?;
+        Ok(rights)
     }
-    // Written aside and linked into place: a crash leaves no half token, and of two servers that start together one wins.
-    let aside = path.with_extension(format!("new-{}", std::process::id()));
-    let write = || {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-        writeln!(file, "{token}")?;
-        file.sync_all()?;
-        fs::hard_link(&aside, path)
-    };
-    let written = write();
-    let _ = fs::remove_file(&aside);
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => load_or_generate(path),
-        Err(error) => Err(error),
-        Ok(()) => Ok(Secret::parse(&token).expect("a generated token is letters and digits")),
+
+    /// Gives a ticket for the rights of whoever asks.
+    ///
+    /// # Errors
+    /// Why not, as an answer.
+    pub async fn ticket(&self, headers: &HeaderMap) -> Result<String, Box<Response>> {
+        let denied = |denied: Denied| Box::new(denied.response("a ticket"));
+        let rights = self.identify(bearer(headers).ok_or(Denied::Missing).map_err(denied)?).await.map_err(denied)?;
+        let too_many = || denied(Denied::Unavailable("too many tickets are out; use them, or wait".to_owned()));
+        self.tickets.issue(rights).ok_or_else(too_many)
+    }
+
+    async fn identify(&self, token: &str) -> Result<Rights, Denied> {
+        if self.control.matches(token) {
+            return Ok(Rights::new("control token", Role::Admin));
+        }
+        if matches!(&self.feeds, FeedAccess::Restricted(Some(feeds)) if feeds.matches(token)) {
+            return Ok(Rights::new("feed token", Role::Viewer));
+        }
+        if let Some(rights) = self.roll.find(token) {
+            return Ok(rights);
+        }
+        let unknown = || Denied::Unknown("this token is not known here".to_owned());
+        let verifier = self.jwt.as_ref().ok_or_else(unknown)?;
+        verifier.verify(token).await.map_err(|refusal| match refusal {
+            Refusal::NotOne => unknown(),
+            Refusal::Expired | Refusal::Bad(_) => Denied::Unknown(refusal.to_string()),
+            Refusal::NoKeys(_) => Denied::Unavailable(refusal.to_string()),
+        })
+    }
+}
+
+fn allowed(rights: &Rights, feeds: &[Feed]) -> Result<(), Denied> {
+    match feeds.iter().find(|feed| !rights.reads(**feed)) {
+        None => Ok(()),
+        Some(feed) => Err(Denied::Forbidden(format!("this token does not read `{feed}`"))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
-    fn headers(value: &'static str) -> HeaderMap {
-        HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(value))])
-    }
-
-    #[test]
-    fn a_generated_token_is_private_and_stays() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("state/token");
-        let first = load_or_generate(&path).expect("a token");
-        assert_eq!(first.expose().len(), 2 * TOKEN_BYTES);
-        assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
-        assert!(load_or_generate(&path).expect("a token").matches(first.expose()));
-        assert_eq!(fs::read_dir(directory.path().join("state")).expect("a directory").count(), 1);
-        fs::write(&path, "\n").expect("a file");
-        assert!(load_or_generate(&path).expect_err("no token").to_string().contains("delete it"));
-    }
-
-    #[test]
-    fn each_token_opens_its_door_only() {
-        let secret = |text| Secret::parse(text).expect("a secret");
-        let auth = Auth { control: ControlToken::Given(secret("c0"), None), feeds: FeedAccess::Token(secret("f0")) };
-        let guard = Guard::arm(auth, Path::new("/")).expect("given").guard;
-        let status =
-            |outcome: Result<(), Box<Response>>| outcome.map_or_else(|response| response.status().as_u16(), |()| 200);
-        for (value, read, control) in [
-            ("Bearer c0", 200, 200),
-            ("bearer  c0", 200, 200),
-            ("Bearer f0", 200, 403),
-            ("Bearer x", 401, 401),
-            ("Bearer", 401, 401),
-            ("Basic c0", 401, 401),
-            ("Bearer c0 f0", 401, 401),
-        ] {
-            assert_eq!(status(guard.read(&headers(value))), read, "{value}");
-            assert_eq!(status(guard.control(&headers(value))), control, "{value}");
+    fn request(authorization: Option<&str>) -> Request {
+        let request = Request::builder().uri_str("/");
+        match authorization {
+            Some(value) => request.header("authorization", value).finish(),
+            None => request.finish(),
         }
-        assert_eq!(status(guard.control(&HeaderMap::new())), 401);
-        let mut twice = headers("Bearer c0");
-        twice.append(AUTHORIZATION, HeaderValue::from_static("Bearer c0"));
-        assert_eq!(status(guard.control(&twice)), 401);
+    }
+
+    #[tokio::test]
+    async fn each_token_opens_its_door_only() {
+        let secret = |text| Secret::parse(text).expect("a secret");
+        // printf %s op | sha256sum
+        let roll = "037aeaeaf4bbf26ddabe7256a8294dc52da48d575a1247b5c2598c47de7aebab operator deploys";
+        let auth = Auth {
+            control: ControlToken::Given(secret("c0"), None),
+            feeds: FeedAccess::Restricted(Some(secret("f0"))),
+            roll: Roll::parse(roll).expect("a roll"),
+            jwt: None,
+            query_tokens: false,
+        };
+        let guard = Guard::arm(auth, Path::new("/")).expect("given").guard;
+        for (value, read, operate, administer) in [
+            (Some("Bearer c0"), 200, 200, 200),
+            (Some("bearer  c0"), 200, 200, 200),
+            (Some("Bearer op"), 200, 200, 403),
+            (Some("Bearer f0"), 200, 403, 403),
+            (Some("Bearer x"), 401, 401, 401),
+            (Some("Bearer"), 401, 401, 401),
+            (Some("Basic c0"), 401, 401, 401),
+            (Some("Bearer c0 f0"), 401, 401, 401),
+            (None, 401, 401, 401),
+        ] {
+            let request = request(value);
+            let status = |response: Box<Response>| response.status().as_u16();
+            let may = async |deed| guard.control(request.headers(), deed).await.map_or_else(status, |_| 200);
+            assert_eq!(guard.read(&request, &Feed::ALL).await.map_or_else(status, |_| 200), read, "{value:?}");
+            assert_eq!(may(Deed::Operate).await, operate, "{value:?}");
+            assert_eq!(may(Deed::Administer).await, administer, "{value:?}");
+        }
     }
 }

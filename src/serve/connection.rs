@@ -8,37 +8,71 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::auth::Denied;
 use super::hub::{Hub, Seat};
 use super::pace::Pace;
+use super::pass::Pass;
 use super::shard::Link;
 use super::telemetry::Ending;
 use crate::limits::{
-    INBOUND_BYTES_BURST, INBOUND_BYTES_PER_SECOND, INBOUND_MESSAGES_BURST, INBOUND_MESSAGES_PER_SECOND, READ_BYTES,
+    CLOSE_TIMEOUT, INBOUND_BYTES_BURST, INBOUND_BYTES_PER_SECOND, INBOUND_MESSAGES_BURST, INBOUND_MESSAGES_PER_SECOND,
+    INTRODUCTION_TIMEOUT, READ_BYTES,
 };
 use crate::protocol::control::ErrorBody;
-use crate::protocol::message::{ErrorMessage, Inbound, Pong};
+use crate::protocol::message::{ErrorMessage, Inbound, Pong, Spoken};
 use crate::protocol::{CloseCode, Feed, Timestamp};
 use crate::websocket::{Received, Receiver, frame};
 
-/// Serves one upgraded connection until it is gone. `early` are bytes that came glued to the handshake.
-pub async fn serve(socket: TcpStream, early: Vec<u8>, feed: Feed, hub: &Hub) {
+/// Serves one upgraded connection until it is gone. `early` are bytes that came glued to the handshake. A connection of
+/// somebody known has a `pass`, which ends.
+pub async fn serve(socket: TcpStream, early: Vec<u8>, feed: Feed, hub: &Hub, mut pass: Option<Box<Pass>>) {
     let link = Arc::new(Link::new(socket));
+    let mut peer = None;
+    if let Some(pass) = &mut pass
+        && !pass.is_known()
+    {
+        // Boxed: it takes a moment, and the rest of a connection's life should not be as big.
+        match Box::pin(introduce(&link.socket, &early, pass)).await {
+            Some(speaker) => peer = Some(speaker),
+            None => return,
+        }
+    }
     let Some(seat) = hub.attach(&link, feed).await else {
         // The server stopped between the handshake and now. Best effort: the socket is closed right after.
         let _ = link.socket.try_write(&frame::close(CloseCode::GoingAway, CloseCode::GoingAway.meaning()));
         return;
     };
-    let mut peer = None;
-    if !early.is_empty() {
-        take(peer.get_or_insert_default(), early, &seat).await;
+    if peer.is_none() && !early.is_empty() {
+        take(peer.get_or_insert_default(), early, &seat, &mut pass).await;
     }
-    // Not `readable()`: this takes over the socket's one place for a reader, and so lets go of the waker that hyper's task
-    // has left there. That task has ended, but a kilobyte of it would live as long as the connection.
-    while poll_fn(|cx| link.socket.poll_read_ready(cx)).await.is_ok() && !link.over.load(Ordering::Relaxed) {
+    loop {
+        // Not `readable()`: this takes over the socket's one place for a reader, and so lets go of the waker that hyper's
+        // task has left there. That task has ended, but a kilobyte of it would live as long as the connection.
+        let ready = poll_fn(|cx| {
+            if let Some(pass) = &mut pass
+                && pass.poll_expired(cx).is_ready()
+            {
+                return Poll::Ready(None);
+            }
+            link.socket.poll_read_ready(cx).map(Some)
+        });
+        match ready.await {
+            Some(Ok(())) if !link.over.load(Ordering::Relaxed) => {}
+            Some(_) => break,
+            None => {
+                let code = CloseCode::Unauthenticated;
+                pass = None;
+                peer.get_or_insert_default().closing = true;
+                seat.close(frame::close(code, code.meaning()), Ending::Closed(code)).await;
+                continue;
+            }
+        }
         let mut heard = Vec::new();
         match read(&link.socket, &mut heard) {
             Ok(0) => break,
@@ -47,9 +81,76 @@ pub async fn serve(socket: TcpStream, early: Vec<u8>, feed: Feed, hub: &Hub) {
             Err(_) => break,
         }
         link.heard.store(true, Ordering::Relaxed);
-        take(peer.get_or_insert_default(), heard, &seat).await;
+        take(peer.get_or_insert_default(), heard, &seat, &mut pass).await;
     }
     seat.leave().await;
+}
+
+/// Waits for a peer to say who it is, which it has promised to do first. None: it did not, and the connection is over.
+async fn introduce(socket: &TcpStream, early: &[u8], pass: &mut Pass) -> Option<Box<Speaker>> {
+    let mut speaker = Box::<Speaker>::default();
+    let said = tokio::time::timeout(INTRODUCTION_TIMEOUT, async {
+        let mut heard = early.to_vec();
+        loop {
+            let mut replies = Vec::new();
+            let ending = speaker.hear(&heard, &mut replies);
+            if let Some(ending) = ending {
+                return Err((replies, ending));
+            }
+            // Pongs. Whoever does not read them has other troubles.
+            let _ = socket.try_write(&replies);
+            if let Some(token) = speaker.token.take() {
+                return Ok(token);
+            }
+            heard.clear();
+            loop {
+                let vanished = |_| (Vec::new(), Ending::Vanished);
+                poll_fn(|cx| socket.poll_read_ready(cx)).await.map_err(vanished)?;
+                match read(socket, &mut heard) {
+                    Ok(0) => return Err((Vec::new(), Ending::Vanished)),
+                    Ok(_) => break,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(_) => return Err((Vec::new(), Ending::Vanished)),
+                }
+            }
+        }
+    });
+    let goodbye = match said.await {
+        Ok(Ok(token)) => match pass.introduce(&token).await {
+            Ok(()) => return Some(speaker),
+            Err(denied) => {
+                let (code, why) = denied.close();
+                frame::close(code, why)
+            }
+        },
+        Ok(Err((mut replies, ending))) => {
+            if let Ending::Closed(code) = ending {
+                replies.extend(frame::close(code, code.meaning()));
+            }
+            replies
+        }
+        Err(_) => frame::close(CloseCode::Unauthenticated, "no token came within 5 s"),
+    };
+    dismiss(socket, &goodbye).await;
+    None
+}
+
+/// Says goodbye to a peer that has no seat yet, and lets it read that.
+async fn dismiss(socket: &TcpStream, goodbye: &[u8]) {
+    let _ = socket.try_write(goodbye);
+    let _ = SockRef::from(socket).shutdown(std::net::Shutdown::Write);
+    let left = async {
+        let mut rest = Vec::new();
+        while poll_fn(|cx| socket.poll_read_ready(cx)).await.is_ok() {
+            rest.clear();
+            match read(socket, &mut rest) {
+                Ok(0) => break,
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => break,
+                _ => {}
+            }
+        }
+    };
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, left).await;
 }
 
 /// Reads once.
@@ -68,6 +169,8 @@ struct Speaker {
     bytes: Pace,
     /// It is being closed, for something it said.
     closing: bool,
+    /// The last token it said, until somebody has looked at it.
+    token: Option<String>,
 }
 
 impl Default for Box<Speaker> {
@@ -77,13 +180,14 @@ impl Default for Box<Speaker> {
             messages: Pace::new(INBOUND_MESSAGES_PER_SECOND, INBOUND_MESSAGES_BURST),
             bytes: Pace::new(INBOUND_BYTES_PER_SECOND, INBOUND_BYTES_BURST),
             closing: false,
+            token: None,
         })
     }
 }
 
 /// Answers what was heard, and waits where the peer says too much. What a closing connection still says has been read so
 /// that the socket does not reset, and is dropped, at no greater speed.
-async fn take(peer: &mut Box<Speaker>, heard: Vec<u8>, seat: &Seat) {
+async fn take(peer: &mut Box<Speaker>, heard: Vec<u8>, seat: &Seat, pass: &mut Option<Box<Pass>>) {
     if !peer.closing {
         let mut replies = Vec::new();
         let ending = peer.hear(&heard, &mut replies);
@@ -91,6 +195,12 @@ async fn take(peer: &mut Box<Speaker>, heard: Vec<u8>, seat: &Seat) {
             replies.extend(frame::close(code, code.meaning()));
         }
         peer.closing = ending.is_some();
+        if let (Some(token), Some(pass)) = (peer.token.take(), pass)
+            && let Err(denied) = pass.renew(&token).await
+        {
+            // The token from before holds as long as it does.
+            frame::text(&refusal(&denied), &mut replies);
+        }
         match ending {
             Some(ending) => seat.close(replies, ending).await,
             None if replies.is_empty() => {}
@@ -112,11 +222,14 @@ impl Speaker {
                 Ok(Some(Received::Closed)) => return Some(Ending::ByPeer),
                 Err(code) => return Some(Ending::Closed(code)),
                 Ok(Some(Received::Control)) => {}
-                Ok(Some(Received::Text(text))) => {
-                    if let Some(answer) = answer(&text) {
-                        frame::text(&answer, replies);
+                Ok(Some(Received::Text(text))) => match Inbound::parse(&text) {
+                    Inbound::Auth(Spoken(token)) => self.token = Some(token),
+                    other => {
+                        if let Some(answer) = answer(other) {
+                            frame::text(&answer, replies);
+                        }
                     }
-                }
+                },
             }
             if self.messages.take(1, Instant::now()).is_some() {
                 return Some(Ending::Closed(CloseCode::TooMany));
@@ -126,13 +239,22 @@ impl Speaker {
 }
 
 /// The answer to a text message, if it has one.
-fn answer(text: &str) -> Option<Vec<u8>> {
-    let document = match Inbound::parse(text) {
-        Inbound::Other => return None,
+fn answer(message: Inbound) -> Option<Vec<u8>> {
+    let document = match message {
+        Inbound::Other | Inbound::Auth(_) => return None,
         Inbound::Ping(timestamp) => serde_json::to_vec(&Pong { timestamp, server_time: Timestamp::now() }),
-        Inbound::Bad(message) => {
-            serde_json::to_vec(&ErrorMessage { data: ErrorBody { code: "bad_message".to_owned(), message } })
-        }
+        Inbound::Bad(message) => return Some(complaint("bad_message", message)),
     };
     Some(document.expect("a message has string keys and no failing serialiser"))
+}
+
+/// What is said of a token that is not taken in place of the one before.
+fn refusal(denied: &Denied) -> Vec<u8> {
+    let (_, why) = denied.close();
+    complaint("token_refused", why.to_owned())
+}
+
+fn complaint(code: &str, message: String) -> Vec<u8> {
+    let error = ErrorMessage { data: ErrorBody { code: code.to_owned(), message } };
+    serde_json::to_vec(&error).expect("a message has string keys and no failing serialiser")
 }

@@ -1,16 +1,20 @@
-//! The two POST endpoints: control and force-update.
+//! What is asked by POST: control, force-update, and a ticket.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, StatusCode};
 use poem::error::ReadBodyError;
 use poem::{Request, Response};
 
 use super::App;
 use super::answer::{error, json};
-use crate::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT};
-use crate::protocol::control::{BadCommand, Command, ControlAnswer, ForceUpdateAnswer, parse_force_update};
+use crate::access::Deed;
+use crate::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, TICKET_TIME};
+use crate::protocol::control::{
+    BadCommand, Command, ControlAnswer, ForceUpdateAnswer, TicketAnswer, parse_force_update,
+};
 
 /// `POST /api/ws/control`: changes what the body says, nothing without a body, and tells the state.
 pub async fn control(app: Arc<App>, request: Request) -> Response {
@@ -43,9 +47,21 @@ pub async fn force_update(app: Arc<App>, request: Request) -> Response {
     json(StatusCode::OK, &ForceUpdateAnswer { force_update: "triggered".to_owned(), feeds })
 }
 
+/// `POST /api/ws/ticket`: a word that opens one connection with the rights of the token that is presented here.
+pub async fn ticket(app: Arc<App>, request: Request) -> Response {
+    match app.guard.ticket(request.headers()).await {
+        Ok(ticket) => {
+            let mut response = json(StatusCode::OK, &TicketAnswer { ticket, expires_in: TICKET_TIME.as_secs() });
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        }
+        Err(refusal) => *refusal,
+    }
+}
+
 /// Checks the token, then reads the body. Nothing of the body is read for somebody who may not send it.
 async fn admit(app: &App, mut request: Request) -> Result<Bytes, Box<Response>> {
-    app.guard.control(request.headers())?;
+    app.guard.control(request.headers(), Deed::Operate).await?;
     let body = request.take_body().into_bytes_limit(REQUEST_BODY_BYTES_MAX);
     match tokio::time::timeout(REQUEST_BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(body),

@@ -18,9 +18,10 @@ use poem::{Addr, Endpoint, EndpointExt, Response};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use crate::limits::{
-    ACCEPT_BACKLOG, ACCEPT_PAUSE, DESCRIPTORS_RESERVED, REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_TIMEOUT,
+    ACCEPT_BACKLOG, ACCEPT_PAUSE, ACCEPT_RECOVERED, DESCRIPTORS_RESERVED, REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_TIMEOUT,
     UNACKNOWLEDGED_TIMEOUT, UNSENT_BYTES_MAX,
 };
 use crate::shutdown::Shutdown;
@@ -67,7 +68,7 @@ pub async fn accept(
 ) {
     let endpoint = Arc::new(endpoint.map_to_response());
     let places = Arc::new(Semaphore::new(capacity));
-    let mut failures: u64 = 0;
+    let mut trouble: Option<Trouble> = None;
     loop {
         let accepted = tokio::select! {
             () = shutdown.begun() => return,
@@ -75,23 +76,29 @@ pub async fn accept(
         };
         match accepted {
             Ok((stream, peer, place)) => {
-                if failures > 0 {
-                    tracing::info!(failures, "accepting connections again");
-                    failures = 0;
+                if let Some(over) = trouble.take_if(|trouble| trouble.last.elapsed() >= ACCEPT_RECOVERED) {
+                    tracing::info!(failures = over.failures, "accepting connections again");
                 }
                 let connection = Connection { peer, place: Arc::new(place), requests: Arc::clone(&requests) };
                 shutdown.spawn(connection.serve(stream, Arc::clone(&endpoint), shutdown.clone()));
             }
             Err(error) => {
-                // Said once: it may last for hours.
-                if failures == 0 {
+                // Said once: it may last for hours, with a connection getting through now and then.
+                let trouble = trouble.get_or_insert_with(|| {
                     tracing::warn!(%error, "cannot accept connections; trying again until it works");
-                }
-                failures += 1;
+                    Trouble { failures: 0, last: Instant::now() }
+                });
+                *trouble = Trouble { failures: trouble.failures + 1, last: Instant::now() };
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
+}
+
+/// Failures to accept that have been told of.
+struct Trouble {
+    failures: u64,
+    last: Instant,
 }
 
 async fn next(

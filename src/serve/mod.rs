@@ -10,6 +10,7 @@ pub mod hub;
 pub mod listener;
 pub mod origin;
 mod pace;
+mod pass;
 pub mod routes;
 pub mod shard;
 pub mod telemetry;

@@ -14,7 +14,7 @@ use super::answer::{error, json, names, not_allowed};
 use super::origin::{Verdict, judge};
 use super::{App, control, dashboard, upgrade};
 use crate::protocol::Feed;
-use crate::protocol::control::{CONTROL_PATH, FORCE_UPDATE_PATH};
+use crate::protocol::control::{CONTROL_PATH, FORCE_UPDATE_PATH, TICKET_PATH};
 
 /// How a row answers.
 type Answer = fn(Arc<App>, Request) -> BoxFuture<'static, Response>;
@@ -51,10 +51,16 @@ pub const ROUTES: &[Row] = &[
         answer: |app, request| Box::pin(control::force_update(app, request)),
     },
     Row {
+        path: TICKET_PATH,
+        methods: &[Method::POST],
+        about: "a ticket that opens one connection",
+        answer: |app, request| Box::pin(control::ticket(app, request)),
+    },
+    Row {
         path: "/api/ws/:feed",
         methods: &[Method::GET],
         about: "a feed, over WebSocket",
-        answer: |app, request| done(upgrade::upgrade(&app, &request)),
+        answer: |app, request| Box::pin(upgrade::upgrade(app, request)),
     },
     Row {
         path: "/livez",
@@ -72,7 +78,7 @@ pub const ROUTES: &[Row] = &[
         path: "/metrics",
         methods: READ,
         about: "what the server counts, as OpenMetrics text",
-        answer: |app, request| done(telemetry(&app, &request)),
+        answer: |app, request| Box::pin(telemetry(app, request)),
     },
 ];
 
@@ -146,8 +152,8 @@ fn readiness(app: &App) -> Response {
     json(status, &serde_json::json!({"ready": status == StatusCode::OK, "waiting_for": waiting, "stopping": stopping}))
 }
 
-fn telemetry(app: &App, request: &Request) -> Response {
-    if let Err(refusal) = app.guard.read(request.headers()) {
+async fn telemetry(app: Arc<App>, request: Request) -> Response {
+    if let Err(refusal) = app.guard.read(&request, &[]).await {
         return *refusal;
     }
     Response::builder()

@@ -2,28 +2,33 @@
 
 use std::sync::Arc;
 
-use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::header::{
+    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use http::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use poem::{Request, Response};
 use tokio::net::TcpStream;
 
 use super::answer::{error, not_allowed};
+use super::auth::{Entry, SUBPROTOCOL, offers_subprotocol};
 use super::listener::Handover;
+use super::pass::Pass;
 use super::{App, connection};
 use crate::limits::REQUEST_HEAD_TIMEOUT;
 use crate::protocol::Feed;
 use crate::websocket::handshake::{Refusal, accept};
 
 /// Answers `GET /api/ws/<feed>`: 101 and a connection, or what is wrong.
-pub fn upgrade(app: &Arc<App>, request: &Request) -> Response {
+pub async fn upgrade(app: Arc<App>, request: Request) -> Response {
     let feed: Feed = match request.raw_path_param("feed").unwrap_or_default().parse() {
         Ok(feed) => feed,
         Err(unknown) => return error(StatusCode::NOT_FOUND, "unknown_feed", format!("{unknown}")),
     };
-    if let Err(refusal) = app.guard.read(request.headers()) {
-        return *refusal;
-    }
+    let entry = match app.guard.open(&request, &[feed]).await {
+        Ok(entry) => entry,
+        Err(refusal) => return *refusal,
+    };
     let key = match accept(request.method(), request.version(), request.headers()) {
         Ok(key) => key,
         Err(refusal) => return refused(refusal),
@@ -31,17 +36,26 @@ pub fn upgrade(app: &Arc<App>, request: &Request) -> Response {
     let Some(handover) = request.extensions().get::<Handover>() else {
         return error(StatusCode::INTERNAL_SERVER_ERROR, "no_upgrade", "this connection cannot be upgraded");
     };
-    app.connections.spawn(connect(Arc::clone(app), handover.clone(), feed));
-    Response::builder()
+    let pass = match entry {
+        Entry::Open => None,
+        Entry::With(rights) => Some(Box::new(Pass::new(Arc::clone(&app), vec![feed], Some(rights)))),
+        Entry::Unsaid => Some(Box::new(Pass::new(Arc::clone(&app), vec![feed], None))),
+    };
+    app.connections.spawn(connect(Arc::clone(&app), handover.clone(), feed, pass));
+    let mut response = Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)
         .header(UPGRADE, "websocket")
         .header(CONNECTION, "Upgrade")
         .header(SEC_WEBSOCKET_ACCEPT, key)
-        .finish()
+        .finish();
+    if offers_subprotocol(request.headers()) {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    response
 }
 
 /// Waits until the 101 has left, then serves the feed until the peer is gone.
-async fn connect(app: Arc<App>, handover: Handover, feed: Feed) {
+async fn connect(app: Arc<App>, handover: Handover, feed: Feed, pass: Option<Box<Pass>>) {
     let Handover { upgrade, place } = handover;
     let Ok(Ok(upgraded)) = tokio::time::timeout(REQUEST_HEAD_TIMEOUT, upgrade).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
@@ -53,7 +67,7 @@ async fn connect(app: Arc<App>, handover: Handover, feed: Feed) {
     // Nothing, mostly. hyper's buffer keeps its 8 KiB for as long as anybody holds a piece of it, so it goes now.
     let (socket, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
     drop(parts.read_buf);
-    connection::serve(socket, early, feed, &app.hub).await;
+    connection::serve(socket, early, feed, &app.hub, pass).await;
     drop(place);
 }
 

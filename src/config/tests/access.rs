@@ -16,13 +16,15 @@ fn feeds_are_not_opened_to_other_machines_by_accident() {
     check(
         open,
         &[
-            "2: `0.0.0.0:8080` can be reached from other machines, and anyone there could read the feeds; set `feed_token_file` in \
-           [auth], or say that they are public with `feeds_public = true` or `--feeds-public`",
+            "2: `0.0.0.0:8080` can be reached from other machines, and anyone there could read the feeds; set `feed_token_file`, \
+           `tokens_file` or [auth.jwt], or say that they are public with `feeds_public = true` or `--feeds-public`",
         ],
     );
     assert!(matches!(good(&format!("{open}[auth]\nfeeds_public = true")).auth.feeds, FeedAccess::Public));
     let guarded = format!("{open}[auth]\nfeed_token_file = {token:?}");
-    assert!(matches!(good(&guarded).auth.feeds, FeedAccess::Token(token) if token.expose() == "feed-secret"));
+    assert!(
+        matches!(good(&guarded).auth.feeds, FeedAccess::Restricted(Some(token)) if token.expose() == "feed-secret")
+    );
     let public = given(open, |overrides| overrides.feeds_public = true).expect("public by flag");
     assert!(matches!(public.auth.feeds, FeedAccess::Public));
     check(
@@ -83,4 +85,45 @@ fn tokens_come_from_the_first_place_that_has_one_and_are_shown_nowhere() {
     }
     write("long", &"x".repeat(8_192), 0o600);
     load_with("[auth]\ntoken_file = \"long\"", &|_| {}).expect("at the bound");
+}
+
+#[test]
+fn what_tokens_have_to_be_like_is_said_in_full() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let secret = dir.path().join("secret");
+    fs::write(&secret, "0123456789abcdef0123456789abcdef").expect("a file");
+    let short = dir.path().join("short");
+    fs::write(&short, "0123456789abcdef").expect("a file");
+    let jwt = |lines: &str| format!("[auth.jwt]\n{lines}");
+    let guarded = good(&jwt(&format!("algorithms = [\"HS256\"]\nkey_file = {secret:?}")));
+    assert!(matches!(guarded.auth.feeds, FeedAccess::Restricted(None)) && guarded.auth.jwt.is_some());
+    for (lines, why) in [
+        (
+            "algorithms = [\"EdDSA\"]".to_owned(),
+            "1: [auth.jwt] needs one of `key_file`, `jwks_file` and `jwks_url`, and only one",
+        ),
+        (
+            format!("key_file = {secret:?}"),
+            "1: `algorithms` is missing in [auth.jwt]; write for example `algorithms = [\"EdDSA\"]`",
+        ),
+        (
+            format!("algorithms = [\"HS256\", \"RS256\"]\nkey_file = {secret:?}"),
+            "2: `algorithms` in [auth.jwt]: one key is for one algorithm; a key set may be for several",
+        ),
+        (
+            "algorithms = [\"HS256\"]\njwks_url = \"https://id.example.com/keys\"".to_owned(),
+            "2: `algorithms` in [auth.jwt]: the secret of HS256 stands in a `key_file`, never in a set",
+        ),
+        (
+            "algorithms = [\"EdDSA\"]\njwks_url = \"http://id.example.com/keys\"".to_owned(),
+            "3: `jwks_url` in [auth.jwt]: keys from `id.example.com` have to come over `https`",
+        ),
+    ] {
+        let told = given(&jwt(&lines), |_| {}).expect_err(why);
+        assert!(told.contains(why.split_once(": ").expect("a line").1), "{told}");
+    }
+    let told = given(&jwt(&format!("algorithms = [\"HS256\"]\nkey_file = {short:?}")), |_| {}).expect_err("short");
+    assert!(told.contains("holds 16 bytes; a secret for HS256 has at least 32"), "{told}");
+    let told = given(&jwt("algorithms = [\"none\"]\nkey_file = \"x\""), |_| {}).expect_err("none");
+    assert!(told.contains("`none` is not taken; there are HS256, RS256, ES256, EdDSA"), "{told}");
 }

@@ -85,7 +85,9 @@ fn unknown_keys_are_told_with_what_was_meant() {
     check("[srever]", &["1: unknown key `srever` in the file; did you mean `server`?"]);
     check(
         "[auth]\npassword = \"hunter2\"",
-        &["2: unknown key `password` in [auth]; it knows `token_file`, `feed_token_file`, `feeds_public`"],
+        &[
+            "2: unknown key `password` in [auth]; it knows `token_file`, `feed_token_file`, `tokens_file`, `feeds_public`, `query_tokens`, `jwt`",
+        ],
     );
     check("[[pools]]", &["1: unknown key `pools` in the file; did you mean `pool`?"]);
     check(

@@ -213,15 +213,24 @@ impl Socket {
     }
 
     fn fill(&mut self, end: Instant) -> std::io::Result<usize> {
-        let left = end.saturating_duration_since(Instant::now());
-        // A zero timeout would mean "for ever".
-        self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
         let mut chunk = [0; 16 * 1024];
-        let size = self.stream.read(&mut chunk).inspect_err(|error| {
-            self.reset |= error.kind() == ErrorKind::ConnectionReset;
-        })?;
-        self.buffer.extend(&chunk[..size]);
-        Ok(size)
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            // A zero timeout would mean "for ever".
+            self.stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+            match self.stream.read(&mut chunk) {
+                Ok(size) => {
+                    self.buffer.extend(&chunk[..size]);
+                    return Ok(size);
+                }
+                // The machine was stopped for a moment.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.reset |= error.kind() == ErrorKind::ConnectionReset;
+                    return Err(error);
+                }
+            }
+        }
     }
 }
 

@@ -1,0 +1,16 @@
+//! Who may do what: JSON Web Tokens, a roll of static tokens, tickets, and the rights that each of them gives.
+//!
+//! Nothing here knows requests or sockets: a token comes in, rights or a refusal in words go out.
+
+mod claims;
+mod keys;
+mod rights;
+mod roll;
+mod ticket;
+mod verifier;
+
+pub use keys::{JwtAlgorithm, KeyPlace};
+pub use rights::{Deed, Rights, Role};
+pub use roll::Roll;
+pub use ticket::Tickets;
+pub use verifier::{JwtSettings, Refusal, Verifier};

@@ -1,0 +1,314 @@
+//! Who gets in: JSON Web Tokens of every algorithm, in every place they may stand, until they expire; tickets, the roll.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+use veloflux::limits::TOKEN_LEEWAY;
+use veloflux::protocol::Feed;
+use veloflux::protocol::control::{CONTROL_PATH, TICKET_PATH};
+
+use crate::support::http::{self, Response};
+use crate::support::server::{Home, home};
+use crate::support::wait::eventually;
+use crate::support::{PATIENCE, Socket, TestServer};
+
+const SECRET: &[u8] = b"a secret that is long enough for HS256";
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
+}
+
+/// Claims that hold for an hour.
+fn claims(more: Value) -> Value {
+    let mut claims = json!({"sub": "ana", "exp": now() + 3600});
+    claims.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    claims
+}
+
+fn hs256(claims: &Value) -> String {
+    encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(SECRET)).expect("a token")
+}
+
+/// A server that takes HS256 tokens, and more settings of `[auth]` before and `[auth.jwt]` after.
+fn guarded(auth: &str, jwt: &str) -> TestServer {
+    let home = home();
+    let file = home.path().join("secret");
+    std::fs::write(&file, SECRET).expect("a file of ours");
+    let mut config = format!("[auth]\n{auth}\n");
+    write!(config, "[auth.jwt]\nalgorithms = [\"HS256\"]\nkey_file = {file:?}\n{jwt}").expect("text");
+    TestServer::builder_in(home).config(&config).start()
+}
+
+fn upgrade(server: &TestServer, path: &str, more: &str) -> (Socket, Response) {
+    let mut socket = Socket::connect(server.address());
+    socket.send(Socket::request(server.address(), path, more).as_bytes());
+    let response = socket.response();
+    (socket, response)
+}
+
+fn reads(server: &TestServer, token: &str) -> u16 {
+    upgrade(server, "/api/ws/metrics", &format!("Authorization: Bearer {token}\r\n")).1.status
+}
+
+fn close_code(socket: &mut Socket) -> u16 {
+    let frame = socket.close_frame_within(PATIENCE);
+    u16::from_be_bytes([frame.payload[0], frame.payload[1]])
+}
+
+/// A key pair of `openssl`: the private half, and the file of the public one.
+fn key_pair(home: &Home, name: &str, options: &[&str]) -> (Vec<u8>, PathBuf) {
+    let (private, public) = (home.path().join(format!("{name}.key")), home.path().join(format!("{name}.pub")));
+    let run = |args: &[&str], from: Option<&Path>, to: &Path| {
+        let mut command = Command::new("openssl");
+        command.args(args).arg("-out").arg(to);
+        if let Some(from) = from {
+            command.arg("-in").arg(from);
+        }
+        let made = command.output().expect("openssl runs");
+        assert!(made.status.success(), "{made:?}");
+    };
+    run(&[&["genpkey", "-algorithm"], options].concat(), None, &private);
+    run(&["pkey", "-pubout"], Some(&private), &public);
+    (std::fs::read(private).expect("a key"), public)
+}
+
+#[test]
+fn each_algorithm_opens_with_its_key_and_with_no_other() {
+    let home = home();
+    let rsa = ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
+    let ec = ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    let from_rsa: fn(&[u8]) -> EncodingKey = |pem| EncodingKey::from_rsa_pem(pem).expect("a key");
+    let from_ec: fn(&[u8]) -> EncodingKey = |pem| EncodingKey::from_ec_pem(pem).expect("a key");
+    let from_ed: fn(&[u8]) -> EncodingKey = |pem| EncodingKey::from_ed_pem(pem).expect("a key");
+    for (algorithm, options, read) in [
+        (Algorithm::RS256, &rsa[..], from_rsa),
+        (Algorithm::ES256, &ec[..], from_ec),
+        (Algorithm::EdDSA, &["ed25519"][..], from_ed),
+    ] {
+        let name = format!("{algorithm:?}");
+        let (private, public) = key_pair(&home, &name, options);
+        let (stranger, _) = key_pair(&home, &format!("{name}-other"), options);
+        let config = format!("[auth.jwt]\nalgorithms = [{name:?}]\nkey_file = {public:?}");
+        let server = TestServer::builder_in(Arc::clone(&home)).config(&config).start();
+        let sign =
+            |algorithm, key: &EncodingKey| encode(&Header::new(algorithm), &claims(json!({})), key).expect("a token");
+        assert_eq!(reads(&server, &sign(algorithm, &read(&private))), 101, "{name}");
+        assert_eq!(reads(&server, &sign(algorithm, &read(&stranger))), 401, "{name}: another key");
+        // The oldest trick: the public key as the secret of an HMAC.
+        let known = EncodingKey::from_secret(&std::fs::read(&public).expect("a key"));
+        assert_eq!(reads(&server, &sign(Algorithm::HS256, &known)), 401, "{name}: confused");
+        assert_eq!(reads(&server, &server.token()), 101, "the control token still reads");
+    }
+}
+
+#[test]
+fn a_token_is_taken_from_a_header_a_subprotocol_or_a_ticket_and_not_from_the_address() {
+    let server = guarded("", "");
+    let token = hs256(&claims(json!({})));
+    assert_eq!(upgrade(&server, "/api/ws/metrics", "").1.status, 401);
+    assert_eq!(reads(&server, &token), 101);
+
+    let protocols = format!("Sec-WebSocket-Protocol: veloflux.v1, bearer.{token}\r\n");
+    let (mut socket, response) = upgrade(&server, "/api/ws/metrics", &protocols);
+    assert_eq!(response.status, 101, "{response:?}");
+    assert_eq!(response.header("sec-websocket-protocol"), Some("veloflux.v1"), "never the token");
+    assert_eq!(socket.json()["type"], "metrics");
+
+    let ticket =
+        || http::request(server.address(), "POST", TICKET_PATH, &[("Authorization", &format!("Bearer {token}"))], "");
+    let answer = ticket();
+    assert_eq!((answer.status, answer.header("cache-control")), (200, Some("no-store")), "{answer:?}");
+    assert_eq!(answer.json()["expires_in"], 30);
+    let path = format!("/api/ws/metrics?ticket={}", answer.json()["ticket"].as_str().expect("text"));
+    assert_eq!(upgrade(&server, &path, "").1.status, 101);
+    assert_eq!(upgrade(&server, &path, "").1.status, 401, "it opens once");
+    assert_eq!(http::request(server.address(), "POST", TICKET_PATH, &[], "").status, 401);
+
+    let (_, refused) = upgrade(&server, &format!("/api/ws/metrics?token={token}"), "");
+    assert_eq!(refused.status, 401);
+    assert!(refused.error().1.contains("POST /api/ws/ticket"), "{refused:?}");
+    let open = guarded("query_tokens = true", "");
+    assert_eq!(upgrade(&open, &format!("/api/ws/metrics?token={token}"), "").1.status, 101);
+    for server in [server, open] {
+        assert!(!server.stderr().contains(&token), "a token stands in the log");
+    }
+}
+
+#[test]
+fn a_client_that_can_send_nothing_else_says_its_token_first() {
+    let server = guarded("", "");
+    let token = hs256(&claims(json!({})));
+    let open = || {
+        let (socket, response) = upgrade(&server, "/api/ws/status", "Sec-WebSocket-Protocol: veloflux.v1\r\n");
+        assert_eq!(response.status, 101, "{response:?}");
+        socket
+    };
+    let mut good = open();
+    good.send_text(r#"{"type":"ping","timestamp":1}"#);
+    assert_eq!(good.json()["type"], "pong", "nothing of the feed before it");
+    good.send_text(&json!({"type": "auth", "token": token}).to_string());
+    assert_eq!(good.json()["type"], "status");
+    let mut glued = Socket::connect(server.address());
+    let auth = crate::support::Frame::text(json!({"type": "auth", "token": token}).to_string()).bytes();
+    let request = Socket::request(server.address(), "/api/ws/status", "Sec-WebSocket-Protocol: veloflux.v1\r\n");
+    glued.send(&[request.as_bytes(), &auth].concat());
+    assert_eq!(glued.response().status, 101);
+    assert_eq!(glued.json()["type"], "status");
+
+    let mut wrong = open();
+    wrong.send_text(r#"{"type":"auth","token":"a.b.c"}"#);
+    assert_eq!(close_code(&mut wrong), 4401);
+    let mut narrow = open();
+    narrow.send_text(&json!({"type": "auth", "token": hs256(&claims(json!({"scope": "feed:metrics"})))}).to_string());
+    assert_eq!(close_code(&mut narrow), 4403);
+    // Silent until the deadline.
+    assert_eq!(close_code(&mut open()), 4401);
+}
+
+#[test]
+fn a_connection_ends_with_its_token_and_a_fresh_one_prolongs_it() {
+    let server = guarded("", "");
+    let ends_soon = || hs256(&json!({"exp": now() - TOKEN_LEEWAY.as_secs() + 3}));
+    let open = |token: &str| upgrade(&server, "/api/ws/metrics", &format!("Authorization: Bearer {token}\r\n")).0;
+    let mut ending = open(&ends_soon());
+    let mut going_on = open(&ends_soon());
+    let mut refused = open(&ends_soon());
+    going_on.send_text(&json!({"type": "auth", "token": hs256(&claims(json!({})))}).to_string());
+    refused.send_text(&json!({"type": "auth", "token": hs256(&claims(json!({"scope": "feed:status"})))}).to_string());
+    let told = std::iter::repeat_with(|| refused.json()).find(|message| message["type"] == "error");
+    assert_eq!(told.expect("an answer")["data"]["code"], "token_refused");
+    assert_eq!(close_code(&mut ending), 4401);
+    assert_eq!(close_code(&mut refused), 4401, "the first token held as long as it did");
+    // Two cadences later the other is still there.
+    let begin = std::time::Instant::now();
+    while begin.elapsed() < 2 * Feed::Metrics.cadence() {
+        assert_eq!(going_on.json()["type"], "metrics");
+    }
+}
+
+#[test]
+fn roles_and_scopes_say_what_may_be_done() {
+    let server = guarded("", "audience = \"fleet\"\nissuer = \"us\"");
+    let token = |more: Value| {
+        let mut all = claims(json!({"aud": "fleet", "iss": "us"}));
+        all.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        hs256(&all)
+    };
+    let status =
+        |path: &str, token: &str| upgrade(&server, path, &format!("Authorization: Bearer {token}\r\n")).1.status;
+    let pause = |token: &str| {
+        let headers = [("Authorization", format!("Bearer {token}"))];
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        http::request(server.address(), "POST", CONTROL_PATH, &headers, r#"{"action":"pause","type":"billing"}"#)
+    };
+    for (more, metrics, billing, control) in [
+        (json!({}), 101, 101, 403),
+        (json!({"scope": "feed:metrics"}), 101, 403, 403),
+        (json!({"role": "operator", "scp": ["feed:billing"]}), 403, 101, 200),
+        (json!({"roles": ["viewer", "admin"]}), 101, 101, 200),
+        (json!({"role": "root"}), 401, 401, 401),
+        (json!({"aud": "shop"}), 401, 401, 401),
+        (json!({"iss": "them"}), 401, 401, 401),
+        (json!({"exp": now() - TOKEN_LEEWAY.as_secs() - 5}), 401, 401, 401),
+    ] {
+        let token = token(more.clone());
+        assert_eq!(status("/api/ws/metrics", &token), metrics, "{more}");
+        assert_eq!(status("/api/ws/billing", &token), billing, "{more}");
+        let answer = pause(&token);
+        assert_eq!(answer.status, control, "{more}: {answer:?}");
+        if control != 200 {
+            answer.error();
+        }
+    }
+}
+
+#[test]
+fn a_roll_holds_hashes_of_static_tokens() {
+    let home = home();
+    let file = home.path().join("tokens");
+    // printf %s deploy-token | sha256sum
+    let hash = |token: &str| {
+        let command = format!("printf %s {token} | sha256sum | cut -d' ' -f1");
+        let made = Command::new("sh").args(["-c", &command]).output().expect("a shell");
+        String::from_utf8(made.stdout).expect("hex").trim().to_owned()
+    };
+    let roll = format!("{} operator deploys\n{} viewer wall\n", hash("deploy-token"), hash("wall-token"));
+    std::fs::write(&file, roll).expect("a file of ours");
+    let server = TestServer::builder_in(home).config(&format!("[auth]\ntokens_file = {file:?}")).start();
+    let control = |token: &str| {
+        http::request(server.address(), "POST", CONTROL_PATH, &[("Authorization", &format!("Bearer {token}"))], "")
+            .status
+    };
+    assert_eq!((reads(&server, "wall-token"), control("wall-token")), (101, 403));
+    assert_eq!((reads(&server, "deploy-token"), control("deploy-token")), (101, 200));
+    assert_eq!((reads(&server, "wall-tokens"), control("wall-tokens")), (401, 401));
+}
+
+/// A key of `openssl` and its row in a key set.
+fn jwk(home: &Home, name: &str) -> (EncodingKey, Jwk) {
+    let (private, _) = key_pair(home, name, &["ed25519"]);
+    let key = EncodingKey::from_ed_pem(&private).expect("a key");
+    let mut jwk = Jwk::from_encoding_key(&key, Algorithm::EdDSA).expect("a public half");
+    jwk.common.key_id = Some(name.to_owned());
+    (key, jwk)
+}
+
+#[test]
+fn a_key_set_is_fetched_and_rotated_and_held_while_its_server_is_away() {
+    let home = home();
+    let (old, old_row) = jwk(&home, "old");
+    let (new, new_row) = jwk(&home, "new");
+    let answer = Arc::new(Mutex::new(None::<String>));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let served = Arc::clone(&answer);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut buffer = [0; 4096];
+            let _ = std::io::Read::read(&mut stream, &mut buffer);
+            let body = served.lock().expect("no panic").clone();
+            let text = match body {
+                Some(body) => {
+                    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+                }
+                None => "HTTP/1.1 503 Away\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned(),
+            };
+            let _ = std::io::Write::write_all(&mut stream, text.as_bytes());
+        }
+    });
+    let serve = |rows: Option<&[&Jwk]>| {
+        let set = rows.map(|rows| JwkSet { keys: rows.iter().map(|row| (*row).clone()).collect() });
+        *answer.lock().expect("no panic") = set.map(|set| serde_json::to_string(&set).expect("JSON"));
+    };
+    let config = format!("[auth.jwt]\nalgorithms = [\"EdDSA\"]\njwks_url = \"http://{address}/keys\"");
+    let server = TestServer::builder_in(home).config(&config).start();
+    let token = |key: &EncodingKey, name: &str| {
+        let header = Header { kid: Some(name.to_owned()), ..Header::new(Algorithm::EdDSA) };
+        encode(&header, &claims(json!({})), key).expect("a token")
+    };
+    let (by_old, by_new) = (token(&old, "old"), token(&new, "new"));
+    assert_eq!(reads(&server, &by_old), 503, "nobody can tell without keys");
+    serve(Some(&[&old_row]));
+    let becomes = |token: &str, status: u16| {
+        eventually(2 * PATIENCE, || match reads(&server, token) {
+            now if now == status => Ok(()),
+            now => Err(format!("{now}, not {status}")),
+        });
+    };
+    becomes(&by_old, 101);
+    assert_eq!(reads(&server, &by_new), 401);
+    serve(Some(&[&old_row, &new_row]));
+    becomes(&by_new, 101);
+    serve(None);
+    assert_eq!(reads(&server, &token(&new, "unheard-of")), 401);
+    assert_eq!((reads(&server, &by_old), reads(&server, &by_new)), (101, 101), "what was fetched holds");
+    let forged = token(&old, "new");
+    assert_eq!(reads(&server, &forged), 401, "the name of another key");
+}
