@@ -781,7 +781,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__serve)
-            opts="-c -l -b -h --config --check-config --listen --state-dir --node --token-file --feeds-public --allow-origin --backend --check --help"
+            opts="-c -l -b -h --config --check-config --listen --state-dir --node --token-file --feeds-public --allow-origin --backend --source --check --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -860,6 +860,10 @@ _veloflux() {
                     return 0
                     ;;
                 -b)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

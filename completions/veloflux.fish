@@ -37,6 +37,7 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l node -d 'Nam
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l token-file -d 'File that holds the control token' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l allow-origin -d 'Browser origin to let in beside the own and loopback ones; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -s b -l backend -d 'Backend to check: host:port by TCP, an http(s) URL by request; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l source -d 'Source of backends: a load balancer, registry or file, like haproxy+unix:///run/haproxy.sock; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l check -d 'Dependency to check: http(s), tcp, redis or postgres URL; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l check-config -d 'Read the settings, say what they come to, and leave'
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l feeds-public -d 'Let everybody who can connect read the feeds, also beyond loopback'

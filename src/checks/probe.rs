@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::outcome::Found;
 use super::{KINDS, ProbeOptions, command};
-use crate::limits::PEER_WORDS_BYTES_MAX;
 use crate::net::Target;
+pub(super) use crate::net::fault::peer_words;
 use crate::secret::Secret;
 
 /// A kind of check: a row of [`KINDS`].
@@ -118,23 +118,10 @@ pub(super) fn without(secret: Option<&Secret>, words: &str) -> String {
     }
 }
 
-/// What a peer says about itself, as it may stand in a log: one line, cut off, nothing that steers a terminal.
-pub(super) fn peer_words(words: &str) -> String {
-    let line = words.lines().next().unwrap_or_default().trim();
-    let mut kept = String::new();
-    for letter in line.chars().map(|letter| if letter.is_control() { '?' } else { letter }) {
-        if kept.len() + letter.len_utf8() > PEER_WORDS_BYTES_MAX {
-            kept.push('…');
-            break;
-        }
-        kept.push(letter);
-    }
-    kept
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::limits::PEER_WORDS_BYTES_MAX;
 
     struct Scripted<F>(F);
 

@@ -127,7 +127,12 @@ impl View<'_> {
         let mut reasons: Vec<(Health, String)> = Vec::new();
         let degraded = |reason: String| (Health::Degraded, reason);
         for (name, standing) in &self.sources {
-            let Some(outage) = &standing.fault else { continue };
+            let Some(outage) = &standing.fault else {
+                if standing.readings == 0 {
+                    reasons.push(degraded(format!("source `{name}` has no result yet")));
+                }
+                continue;
+            };
             // Told by the minute: the same outage is no news every time it has lasted longer.
             let lasts = in_words(Duration::from_secs(outage.lasts.as_secs() / 60 * 60).max(Duration::from_secs(1)));
             let since = if outage.lasts < Duration::from_secs(60) {

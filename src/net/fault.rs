@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use rustls::CertificateError;
 
+use crate::limits::PEER_WORDS_BYTES_MAX;
+
 /// Why a peer could not be asked, or did not answer as its protocol says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -109,6 +111,20 @@ fn tls_words(error: &rustls::Error) -> String {
         }
         other => format!("the certificate cannot be used: {other}"),
     }
+}
+
+/// What a peer says about itself, as it may stand in a log: one line, cut off, nothing that steers a terminal.
+pub fn peer_words(words: &str) -> String {
+    let line = words.lines().next().unwrap_or_default().trim();
+    let mut kept = String::new();
+    for letter in line.chars().map(|letter| if letter.is_control() { '?' } else { letter }) {
+        if kept.len() + letter.len_utf8() > PEER_WORDS_BYTES_MAX {
+            kept.push('…');
+            break;
+        }
+        kept.push(letter);
+    }
+    kept
 }
 
 #[cfg(test)]

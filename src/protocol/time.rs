@@ -25,6 +25,11 @@ impl Timestamp {
         self.0.as_millisecond()
     }
 
+    /// The point so long before this one, if there is one.
+    pub fn before(self, span: Duration) -> Option<Timestamp> {
+        jiff::SignedDuration::try_from(span).ok().and_then(|span| self.0.checked_sub(span).ok()).map(Timestamp::from)
+    }
+
     /// The time from `earlier` to `self`, zero if `earlier` is later (a clock that was set back).
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::try_from(self.0.duration_since(earlier.0)).unwrap_or(Duration::ZERO)

@@ -5,6 +5,7 @@
 //! [`Poller`]'s.
 
 mod fetch;
+mod haproxy;
 mod kind;
 mod options;
 mod poller;
@@ -19,4 +20,4 @@ pub use reading::{Counter, Finding, Reading, Record, Which, Wish};
 pub use spec::{SourceSpec, kind};
 
 /// Every kind of source.
-pub const KINDS: &[Kind] = &[];
+pub const KINDS: &[Kind] = &[haproxy::KIND];

@@ -198,15 +198,18 @@ impl Poller {
     }
 }
 
-/// The new records, each with the time of its last change. A second record of one pool and address is left out: on the wire
-/// they could not be told apart.
+/// The new records, each with the time of its last change. A second record of one pool and address goes by its name, for on
+/// the wire they could not be told apart; one that cannot be told apart by that either is left out.
 fn seen(before: &[Seen], records: Vec<Record>, at: Timestamp) -> Vec<Seen> {
     let before: HashMap<(&str, &str), &Seen> = before.iter().map(|seen| (key(&seen.record), seen)).collect();
     let mut taken = std::collections::HashSet::with_capacity(records.len());
     let mut all = Vec::with_capacity(records.len());
-    for record in records {
+    for mut record in records {
         if !taken.insert((record.pool.clone(), record.address.clone())) {
-            continue;
+            record.address.clone_from(&record.name);
+            if !taken.insert((record.pool.clone(), record.address.clone())) {
+                continue;
+            }
         }
         let status = |record: &Record| record.finding.as_ref().map(|finding| finding.status);
         let said = record.finding.as_ref().and_then(|finding| finding.last_change);

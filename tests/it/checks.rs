@@ -9,7 +9,7 @@ mod grpc;
 mod http;
 mod mysql;
 mod postgres;
-mod program;
+
 mod redis;
 mod storm;
 mod tcp;

@@ -21,6 +21,7 @@ mod origins;
 mod probe;
 mod real_clients;
 mod slow_readers;
+mod sources;
 mod stub;
 mod support;
 mod tables;

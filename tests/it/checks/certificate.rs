@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::program::run;
+use crate::support::program::run;
 
 /// Where it lies.
 pub(crate) struct Certificate {

@@ -10,8 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use veloflux::checks::{ProbeOptions, Timing};
 use veloflux::protocol::Health;
 
-use super::program::{Program, run};
 use super::{Manner, failure, found, free_port, monitor, passes, peer, ready};
+use crate::support::program::{Program, run};
 
 fn none() -> ProbeOptions {
     ProbeOptions::default()

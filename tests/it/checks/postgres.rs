@@ -6,8 +6,8 @@ use std::process::Command;
 use veloflux::checks::ProbeOptions;
 use veloflux::secret::Secret;
 
-use super::program::{Program, run};
 use super::{Manner, certificate, failure, free_port, passes, peer, ready};
+use crate::support::program::{Program, run};
 
 fn none() -> ProbeOptions {
     ProbeOptions::default()

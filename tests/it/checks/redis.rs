@@ -8,8 +8,8 @@ use veloflux::checks::{ProbeOptions, Timing};
 use veloflux::protocol::Health;
 use veloflux::secret::Secret;
 
-use super::program::Program;
 use super::{Manner, certificate, checked, failure, found, free_port, monitor, passes, peer, ready};
+use crate::support::program::Program;
 
 fn none() -> ProbeOptions {
     ProbeOptions::default()

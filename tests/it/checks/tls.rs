@@ -6,8 +6,8 @@ use std::process::Command;
 use veloflux::checks::ProbeOptions;
 
 use super::certificate::{self, Certificate};
-use super::program::Program;
 use super::{Manner, degraded, failure, free_port, passes, peer, ready};
+use crate::support::program::Program;
 
 fn none() -> ProbeOptions {
     ProbeOptions::default()

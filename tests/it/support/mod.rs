@@ -6,6 +6,7 @@ pub(crate) mod command;
 pub(crate) mod frame;
 pub(crate) mod http;
 pub(crate) mod port;
+pub(crate) mod program;
 pub(crate) mod programs;
 pub(crate) mod server;
 pub(crate) mod shape;

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A running program. Dropping it kills it.
-pub(super) struct Program {
+pub(crate) struct Program {
     child: Child,
     log: PathBuf,
 }
 
 impl Program {
     /// Starts a program whose output goes to a file in `folder`.
-    pub(super) fn start(command: &mut Command, folder: &Path) -> Program {
+    pub(crate) fn start(command: &mut Command, folder: &Path) -> Program {
         let log = folder.join("log");
         let output = std::fs::File::options().create(true).append(true).open(&log).expect("a log file");
         let copy = output.try_clone().expect("one more descriptor");
@@ -20,21 +20,25 @@ impl Program {
         Program { child, log }
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
     /// What it has said so far.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).expect("the log is there")
     }
 
     /// Tells it to finish what it has and stop, and waits until it has. Gives all it has said.
-    pub(super) fn stopped(mut self) -> String {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is ours");
+    pub(crate) fn stopped(mut self) -> String {
+        rustix::process::kill_process(self.pid(), rustix::process::Signal::TERM).expect("it is ours");
         self.child.wait().expect("it is ours");
         self.log()
     }
 
     /// Kills it as `kill -9` does.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it is ours");
         self.child.wait().expect("it is ours");
     }
@@ -49,7 +53,7 @@ impl Drop for Program {
 }
 
 /// Runs a program to its end.
-pub(super) fn run(command: &mut Command) -> String {
+pub(crate) fn run(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output();
     let output = output.unwrap_or_else(|error| panic!("{command:?} does not start ({error}); install it"));
     let errors = String::from_utf8_lossy(&output.stderr);
