@@ -168,30 +168,35 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s k -l insecur
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s v -l verbose -d 'Say more about what happens on the way'
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l timeout -d 'Fail (124) if there is no answer in this time' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l timeout -d 'Fail (124) if there is no answer in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
 json\t'For programs'"
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -s H -l header -d 'Header to send with every request; repeat it for several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l cert -d 'PEM file of the client certificate' -r -F
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l key -d 'PEM file of the client certificate\'s key' -r -F
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -s H -l header -d 'Header to send with every request; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l cert -d 'PEM file of the client certificate' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l dry-run -d 'Show the request with the token redacted, and send nothing'
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -l json -d 'The same as `--format json`'
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -s q -l quiet -d 'Say nothing but results and errors'
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -s v -l verbose -d 'Say more about what happens on the way'
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -f -a "force-update" -d 'Measure afresh and send now, paused or not'
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -f -a "pause" -d 'Stop the regular messages of a feed'
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -f -a "resume" -d 'Let the regular messages of a feed go on'
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check" -f -a "check" -d 'Ask what is paused; changes nothing'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l dry-run -d 'Show the request with the token redacted, and send nothing'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l json -d 'The same as `--format json`'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -s v -l verbose -d 'Say more about what happens on the way'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -f -a "force-update" -d 'Measure afresh and send now, paused or not'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -f -a "pause" -d 'Stop the regular messages of a feed'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -f -a "resume" -d 'Let the regular messages of a feed go on'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -f -a "check" -d 'Ask what is paused; changes nothing'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -f -a "reload" -d 'Have the server read its settings again'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -f -a "drain" -d 'Let a backend finish what it has, and give it nothing new'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -f -a "maintenance" -d 'Take a backend out of service'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -f -a "enable" -d 'Let a backend work again, and withdraw what was ordered of it'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -f -a "weight" -d 'Give a backend another share of the traffic'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l timeout -d 'Fail (124) if there is no answer in this time' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -275,6 +280,116 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Say nothing but results and errors'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more about what happens on the way'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l timeout -d 'Fail (124) if there is no answer in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -s H -l header -d 'Header to send with every request; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l cert -d 'PEM file of the client certificate' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+always\t'Always'
+never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l dry-run -d 'Show the request with the token redacted, and send nothing'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l json -d 'The same as `--format json`'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -s v -l verbose -d 'Say more about what happens on the way'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l pool -d 'Its pool, where the address stands in several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l for -d 'For how long; then it works again by itself' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l reason -d 'Why, for those who see it' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l timeout -d 'Fail (124) if there is no answer in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -s H -l header -d 'Header to send with every request; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l cert -d 'PEM file of the client certificate' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+always\t'Always'
+never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l dry-run -d 'Show the request with the token redacted, and send nothing'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l json -d 'The same as `--format json`'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -s v -l verbose -d 'Say more about what happens on the way'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l pool -d 'Its pool, where the address stands in several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l for -d 'For how long; then it works again by itself' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l reason -d 'Why, for those who see it' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l timeout -d 'Fail (124) if there is no answer in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -s H -l header -d 'Header to send with every request; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l cert -d 'PEM file of the client certificate' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+always\t'Always'
+never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l dry-run -d 'Show the request with the token redacted, and send nothing'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l json -d 'The same as `--format json`'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -s v -l verbose -d 'Say more about what happens on the way'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l pool -d 'Its pool, where the address stands in several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l timeout -d 'Fail (124) if there is no answer in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -s H -l header -d 'Header to send with every request; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l cert -d 'PEM file of the client certificate' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+always\t'Always'
+never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l dry-run -d 'Show the request with the token redacted, and send nothing'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l json -d 'The same as `--format json`'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Say more about what happens on the way'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l pool -d 'Its pool, where the address stands in several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l for -d 'For how long; then it works again by itself' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l reason -d 'Why, for those who see it' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l timeout -d 'Fail (124) if there is no answer in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
+json\t'For programs'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -s H -l header -d 'Header to send with every request; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l cert -d 'PEM file of the client certificate' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l key -d 'PEM file of the client certificate\'s key' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+always\t'Always'
+never\t'Never'"
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l dry-run -d 'Show the request with the token redacted, and send nothing'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l json -d 'The same as `--format json`'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -s k -l insecure -d 'Do not verify the server\'s certificate, and let a token travel in the clear'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -s q -l quiet -d 'Say nothing but results and errors'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -s v -l verbose -d 'Say more about what happens on the way'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -f -a "backends metrics status billing health all"
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -f -a "backends metrics status billing health all"
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -f -a "backends metrics status billing health all"

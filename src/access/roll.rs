@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 use super::rights::{Rights, Role};
 
 /// The static tokens that are known.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Roll(Vec<([u8; 32], Rights)>);
 
 impl Roll {

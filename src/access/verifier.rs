@@ -46,6 +46,13 @@ pub struct Verifier {
     keys: Keys,
 }
 
+/// Two are equal that want the same of tokens; the keys are not looked at.
+impl PartialEq for Verifier {
+    fn eq(&self, other: &Verifier) -> bool {
+        self.settings == other.settings
+    }
+}
+
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Verifier").field(&self.settings).finish()

@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 
 use super::connection::positive;
 use super::{ConnectionArgs, Format, OutputArgs};
-use crate::protocol::Feed;
-use crate::protocol::control::Selection;
+use crate::protocol::control::{Order, Selection, WEIGHT_MAX, Wanted};
+use crate::protocol::{Admin, Feed};
 
 /// The flags of `control`.
 #[derive(Debug, Clone, Args)]
@@ -43,7 +43,7 @@ pub struct ControlArgs {
 }
 
 /// The actions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum ControlAction {
     /// Measure afresh and send now, paused or not
     ForceUpdate {
@@ -77,6 +77,78 @@ pub enum ControlAction {
     },
     /// Ask what is paused; changes nothing
     Check,
+    /// Have the server read its settings again
+    Reload,
+    /// Let a backend finish what it has, and give it nothing new
+    Drain(BackendArgs),
+    /// Take a backend out of service
+    Maintenance(BackendArgs),
+    /// Let a backend work again, and withdraw what was ordered of it
+    Enable {
+        /// Its address, as `watch backends` shows it
+        #[arg(value_name = "BACKEND")]
+        backend: String,
+
+        /// Its pool, where the address stands in several
+        #[arg(long, value_name = "POOL")]
+        pool: Option<String>,
+    },
+    /// Give a backend another share of the traffic
+    Weight {
+        /// Which backend, for how long, and why
+        #[command(flatten)]
+        backend: BackendArgs,
+
+        /// The share, as the load balancer counts it
+        #[arg(value_name = "WEIGHT", value_parser = clap::value_parser!(u32).range(0..=i64::from(WEIGHT_MAX)))]
+        weight: u32,
+    },
+}
+
+/// Which backend an order is about, for how long, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct BackendArgs {
+    /// Its address, as `watch backends` shows it
+    #[arg(value_name = "BACKEND")]
+    pub backend: String,
+
+    /// Its pool, where the address stands in several
+    #[arg(long, value_name = "POOL")]
+    pub pool: Option<String>,
+
+    /// For how long; then it works again by itself
+    #[arg(long = "for", value_name = "DURATION", value_parser = positive)]
+    pub lasts: Option<Duration>,
+
+    /// Why, for those who see it
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+impl ControlAction {
+    /// The order about a backend, if it is one.
+    pub fn order(&self) -> Option<Order> {
+        let of = |args: &BackendArgs, wanted| Order {
+            backend: args.backend.clone(),
+            pool: args.pool.clone(),
+            wanted,
+            lasts: args.lasts,
+            reason: args.reason.clone(),
+        };
+        match self {
+            ControlAction::Drain(args) => Some(of(args, Wanted::Admin(Admin::Draining))),
+            ControlAction::Maintenance(args) => Some(of(args, Wanted::Admin(Admin::Maintenance))),
+            ControlAction::Weight { backend, weight } => Some(of(backend, Wanted::Weight(*weight))),
+            ControlAction::Enable { backend, pool } => Some(Order {
+                backend: backend.clone(),
+                pool: pool.clone(),
+                wanted: Wanted::Admin(Admin::Enabled),
+                lasts: None,
+                reason: None,
+            }),
+            _ => None,
+        }
+    }
 }
 
 fn selection() -> impl TypedValueParser<Value = Selection> {

@@ -21,6 +21,7 @@ use crate::net::fault::in_words;
 use crate::output::{Stdout, Talk, Unwritable, clean};
 use crate::protocol::Feed;
 use crate::protocol::control::{CONTROL_PATH, Command, ControlAnswer, FORCE_UPDATE_PATH, ForceUpdateAnswer, Selection};
+use crate::protocol::message::Backend;
 use verify::{State, Verified};
 
 /// How often and how fast a command that could not be sent is tried again: long enough for a server that restarts.
@@ -35,10 +36,10 @@ pub(super) const RETRIES: Schedule = Schedule {
 /// Runs the command.
 pub(super) async fn run(args: ControlArgs) -> Exit {
     let talk = setup::talk(&args.output);
-    let (path, body) = request(args.action);
+    let (path, body) = request(&args.action);
     let ready = Setup::new(&args.connection).and_then(|setup| {
         let places: Result<Vec<Place>, Failure> =
-            setup.servers.iter().map(|server| Place::of(server, path, args.action, &setup, talk)).collect();
+            setup.servers.iter().map(|server| Place::of(server, path, &args.action, &setup, talk)).collect();
         Ok((places?, setup.access))
     });
     let (places, access) = match ready {
@@ -49,7 +50,7 @@ pub(super) async fn run(args: ControlArgs) -> Exit {
         }
     };
     let errand = Errand {
-        action: args.action,
+        action: &args.action,
         body,
         access: &access,
         format: format(args.format, args.json),
@@ -87,7 +88,7 @@ struct Place {
 }
 
 impl Place {
-    fn of(server: &Server, path: &str, action: ControlAction, setup: &Setup, talk: Talk) -> Result<Place, Failure> {
+    fn of(server: &Server, path: &str, action: &ControlAction, setup: &Setup, talk: Talk) -> Result<Place, Failure> {
         let feeds = match action {
             ControlAction::ForceUpdate { what, verify: true } => what.feeds(),
             _ => Vec::new(),
@@ -102,21 +103,26 @@ impl Place {
 }
 
 /// Path and body of an action.
-fn request(action: ControlAction) -> (&'static str, Option<Value>) {
+fn request(action: &ControlAction) -> (&'static str, Option<Value>) {
+    if let Some(order) = action.order() {
+        return (CONTROL_PATH, Some(Command::Backend(order).body()));
+    }
     match action {
         ControlAction::ForceUpdate { what: Selection::All, .. } => (FORCE_UPDATE_PATH, None),
         ControlAction::ForceUpdate { what: Selection::One(feed), .. } => {
             (FORCE_UPDATE_PATH, Some(json!({ "type": feed })))
         }
-        ControlAction::Pause { what, .. } => (CONTROL_PATH, Some(Command::Pause(what).body())),
-        ControlAction::Resume { what, .. } => (CONTROL_PATH, Some(Command::Resume(what).body())),
-        ControlAction::Check => (CONTROL_PATH, None),
+        ControlAction::Pause { what, .. } => (CONTROL_PATH, Some(Command::Pause(*what).body())),
+        ControlAction::Resume { what, .. } => (CONTROL_PATH, Some(Command::Resume(*what).body())),
+        ControlAction::Reload => (CONTROL_PATH, Some(Command::Reload.body())),
+        // The others are orders.
+        _ => (CONTROL_PATH, None),
     }
 }
 
 /// One action for several servers.
 struct Errand<'a> {
-    action: ControlAction,
+    action: &'a ControlAction,
     body: Option<Value>,
     access: &'a Access,
     format: Format,
@@ -143,7 +149,7 @@ impl Errand<'_> {
         if !answer.is_success() {
             return self.refused(&place.command, &answer);
         }
-        let verified = match self.action {
+        let verified = match *self.action {
             ControlAction::ForceUpdate { verify: true, .. } => Some(Verified::Sent(seen)),
             ControlAction::Pause { what, verify: true } => Some(self.ask(place, what, State::Paused).await),
             ControlAction::Resume { what, verify: true } => Some(self.ask(place, what, State::Running).await),
@@ -251,7 +257,7 @@ fn done(answer: &Result<Answer, Exit>) -> bool {
 }
 
 /// What a good answer says, in words.
-pub(super) fn outcome(action: ControlAction, body: &str) -> String {
+pub(super) fn outcome(action: &ControlAction, body: &str) -> String {
     let names = |feeds: &[Feed]| feeds.iter().map(|feed| feed.name()).collect::<Vec<_>>().join(", ");
     if let ControlAction::ForceUpdate { .. } = action {
         return match serde_json::from_str::<ForceUpdateAnswer>(body) {
@@ -260,8 +266,29 @@ pub(super) fn outcome(action: ControlAction, body: &str) -> String {
         };
     }
     match serde_json::from_str::<ControlAnswer>(body) {
+        Ok(ControlAnswer { backend: Some(backend), .. }) => of_backend(&backend),
+        Ok(ControlAnswer { changes: Some(changes), .. }) if changes.is_empty() => {
+            "settings read, nothing has changed".to_owned()
+        }
+        Ok(ControlAnswer { changes: Some(changes), .. }) => format!("settings read: {}", changes.join("; ")),
         Ok(answer) if answer.paused.is_empty() => "ok, no feed is paused".to_owned(),
         Ok(answer) => format!("ok, paused: {}", names(&answer.paused)),
         Err(_) => "ok".to_owned(),
     }
+}
+
+/// What has become of an order about a backend, in words.
+fn of_backend(backend: &Backend) -> String {
+    let what = match &backend.intent {
+        // Withdrawn, because it is so.
+        None => backend.admin.word().to_owned(),
+        Some(intent) => {
+            let admin = intent.admin.map(|admin| admin.word().to_owned());
+            let weight = intent.weight.map(|weight| format!("weight {weight}"));
+            let wanted: Vec<String> = [admin, weight].into_iter().flatten().collect();
+            let until = intent.until.map(|until| format!(" until {until}")).unwrap_or_default();
+            format!("{}{until}: {}", wanted.join(", "), intent.state.word())
+        }
+    };
+    format!("{} of pool {}: {what}", backend.address, backend.pool)
 }

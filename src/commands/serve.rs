@@ -20,6 +20,7 @@ use crate::protocol::CloseCode;
 use crate::rendezvous::{Announced, Rendezvous};
 use crate::secret::Secret;
 use crate::serve::auth::{Armed, Guard};
+use crate::serve::reload::Reloader;
 use crate::serve::{App, listener, routes};
 use crate::shutdown::Shutdown;
 
@@ -27,11 +28,15 @@ use crate::shutdown::Shutdown;
 pub(super) async fn run(args: ServeArgs) -> Exit {
     let talk = Talk { volume: Volume::Normal, paint: Paint::stderr(Wish::Auto) };
     let check_only = args.check_config;
-    let settings = match setup::token_variable().map_err(|failure| vec![failure.message]).and_then(|token| {
-        config::load(&overrides(args, token))
-            .map_err(|error| error.problems().iter().map(ToString::to_string).collect())
-    }) {
-        Ok(settings) => settings,
+    let loaded = setup::token_variable().map_err(|failure| vec![failure.message]).and_then(|token| {
+        let overrides = overrides(args, token);
+        match config::load(&overrides) {
+            Ok(settings) => Ok((overrides, settings)),
+            Err(error) => Err(error.problems().iter().map(ToString::to_string).collect()),
+        }
+    });
+    let (overrides, settings) = match loaded {
+        Ok(loaded) => loaded,
         Err(problems) => {
             problems.iter().for_each(|problem| talk.error(problem));
             return Exit::Usage;
@@ -54,7 +59,7 @@ pub(super) async fn run(args: ServeArgs) -> Exit {
         }
     };
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    match serve(settings, talk).await {
+    match serve(overrides, settings, talk).await {
         Ok(exit) => exit,
         Err(error) => {
             // A stderr that nobody reads must not keep a server that has failed.
@@ -65,7 +70,7 @@ pub(super) async fn run(args: ServeArgs) -> Exit {
     }
 }
 
-async fn serve(settings: Settings, talk: Talk) -> anyhow::Result<Exit> {
+async fn serve(overrides: Overrides, settings: Settings, talk: Talk) -> anyhow::Result<Exit> {
     let mut signals = Signals::new()?;
     let capacity = listener::capacity();
     let socket = listener::bind(settings.listen).map_err(|error| unbindable(settings.listen, &error))?;
@@ -76,17 +81,31 @@ async fn serve(settings: Settings, talk: Talk) -> anyhow::Result<Exit> {
     let (work, connections) = (Shutdown::new(), Shutdown::new());
     let Armed { guard, token_file } = arm(&settings);
     let world = World::start(settings, &work);
-    let app = App::start(Arc::clone(&world), guard, &work, &connections);
+    let reloader = Arc::new(Reloader::new(overrides, Arc::clone(&world)));
+    let app = App::start(Arc::clone(&world), guard, Arc::clone(&reloader), &work, &connections);
+    let (watching, stop) = (Arc::clone(&reloader).watch(), work.clone());
+    work.spawn(async move {
+        tokio::select! {
+            () = watching => {}
+            () = stop.begun() => {}
+        }
+    });
     work.spawn(listener::accept(socket, routes::endpoint(&app), Arc::clone(&world.requests), capacity, work.clone()));
     let announced = rendezvous(address, token_file.clone());
     // On a thread that may wait: whoever started us need not read, and the signals have to be heard all the same.
     tokio::task::spawn_blocking(move || announce(address, token_file.as_deref(), talk));
 
-    let told = signals.next().await;
+    let told = loop {
+        match signals.next().await {
+            // What came of it is in the log.
+            HANGUP => drop(reloader.reload().await),
+            told => break told,
+        }
+    };
     tracing::info!(signal = told, "stopping");
     let drained = tokio::select! {
         drained = tokio::time::timeout(drain_timeout, drain(&world, &app, &work, &connections)) => drained,
-        again = signals.next() => {
+        again = signals.next_to_stop() => {
             tracing::warn!(signal = again, "told twice; leaving at once");
             drop(announced);
             return Ok(if again == "SIGINT" { Exit::Interrupted } else { Exit::Terminated });
@@ -178,15 +197,23 @@ fn overrides(args: ServeArgs, token: Option<Secret>) -> Overrides {
     }
 }
 
-/// The signals that tell a server to stop.
+/// The signals that a server hears.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
+
+/// The signal that has the settings read again.
+const HANGUP: &str = "SIGHUP";
 
 impl Signals {
     fn new() -> io::Result<Signals> {
-        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     /// The name of the next one. Safe to drop.
@@ -194,6 +221,17 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
+            _ = self.hangup.recv() => HANGUP,
+        }
+    }
+
+    /// The name of the next one that tells us to stop. Safe to drop.
+    async fn next_to_stop(&mut self) -> &'static str {
+        loop {
+            match self.next().await {
+                HANGUP => {}
+                told => return told,
+            }
         }
     }
 }

@@ -7,9 +7,7 @@ use super::server::name;
 use super::{Backend, Overrides, Pool};
 use crate::checks::{CheckSpec, Probe};
 use crate::net::Target;
-
-/// The largest share of traffic, as in the load balancers' own settings.
-const WEIGHT_MAX: u32 = 65_535;
+use crate::protocol::control::WEIGHT_MAX;
 
 const BACKEND_FLAG: &str = "`--backend`";
 

@@ -41,7 +41,7 @@ pub struct Settings {
 }
 
 /// Who may read and control.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Auth {
     /// Where the control token comes from.
     pub control: ControlToken,
@@ -56,7 +56,7 @@ pub struct Auth {
 }
 
 /// Where the control token comes from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ControlToken {
     /// Given in a file (then its path is kept, so that `veloflux control` on this machine can find it) or variable.
     Given(Secret, Option<PathBuf>),
@@ -65,7 +65,7 @@ pub enum ControlToken {
 }
 
 /// Who may read the feeds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum FeedAccess {
     /// Whoever can connect.
     Public,

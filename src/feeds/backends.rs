@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::{Cause, Change, Producer, World, changed};
 use crate::fleet::Member;
 use crate::limits::UPDATES_PER_TICK_MAX;
-use crate::protocol::message::{Backend, BackendUpdate};
+use crate::protocol::message::{Backend, BackendUpdate, Intent};
 use crate::protocol::{Admin, Health, Message};
 
 /// The `backends` producer.
@@ -25,7 +25,7 @@ pub struct Backends {
 struct Told {
     confirmed: u64,
     /// What is told at once when it changes.
-    urgent: (Health, Admin, bool),
+    urgent: (Health, Admin, bool, Option<Intent>),
     /// What only the whole list tells.
     fixed: (u32, String),
 }
@@ -105,7 +105,7 @@ fn told(member: &Member) -> Told {
     let backend = &member.backend;
     Told {
         confirmed: member.confirmed,
-        urgent: (backend.status, backend.admin, backend.stale),
+        urgent: (backend.status, backend.admin, backend.stale, backend.intent.clone()),
         fixed: (backend.weight, backend.source.clone()),
     }
 }

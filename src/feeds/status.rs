@@ -11,7 +11,7 @@ use super::vitals::Sign;
 use super::{Cause, Change, Pauses, Producer, World, changed};
 use crate::checks::CheckState;
 use crate::config::Dependency;
-use crate::fleet::Rule;
+use crate::fleet::{Fleet, Rule};
 use crate::limits::REASONS_MAX;
 use crate::net::fault::in_words;
 use crate::protocol::message::{Backend, Status};
@@ -145,6 +145,7 @@ impl View<'_> {
         for (name, rule) in &self.rules {
             reasons.extend(of_pool(name, *rule, pools.get(name.as_str()).map_or(&[], Vec::as_slice)));
         }
+        reasons.extend(self.backends.iter().filter_map(Fleet::complaint).map(degraded));
         for (dependency, check) in self.dependencies.iter().zip(&self.checks) {
             let severity = if dependency.critical && check.status == Health::Unhealthy {
                 Health::Unhealthy

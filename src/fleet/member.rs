@@ -10,7 +10,7 @@ use crate::protocol::{Admin, Health};
 use crate::sources::{Seen, Standing};
 
 /// Where our own checks say their knowledge comes from.
-const CHECK: &str = "check";
+pub(super) const CHECK: &str = "check";
 
 /// One backend of the fleet.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +42,7 @@ pub(super) fn of_check(pool: &Pool, backend: &config::Backend, state: &CheckStat
             source: CHECK.to_owned(),
             detail: state.error.clone(),
             stale: false,
+            intent: None,
         },
         confirmed: state.passed + state.failed,
     }
@@ -64,6 +65,7 @@ pub(super) fn of_source(source: &str, standing: &Standing, seen: &Seen, check: O
             source: source.to_owned(),
             detail: None,
             stale: standing.fault.is_some(),
+            intent: None,
         },
         confirmed: standing.readings,
     };

@@ -3,7 +3,9 @@
 //! Backends of the settings, and those of sources that do not check, are checked by us; the others are what their source
 //! says. What is to be known of a fleet may change at any time ([`Fleet::set`]); whatever stays keeps its history.
 
+mod intents;
 mod member;
+mod orders;
 mod requests;
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,12 +14,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
+use intents::Intents;
 pub use member::{Member, milliseconds};
 use member::{of_check, of_source};
+pub use orders::Refused;
 use requests::Shares;
 
 use crate::checks::{CheckSpec, CheckState, Monitor, Template};
 use crate::config::{FleetSource, Pool, RequestsSource, Settings};
+use crate::protocol::message::Backend;
 use crate::sources::{Poller, Standing};
 use crate::usage::Requests;
 
@@ -28,6 +33,7 @@ pub struct Fleet {
     checks: Arc<Monitor>,
     feeders: RwLock<Arc<Vec<Feeder>>>,
     shares: Arc<Shares>,
+    intents: Intents,
     /// Bumped by every poller.
     polled: watch::Sender<u64>,
     /// Bumped when something has changed that is worth telling at once.
@@ -66,6 +72,7 @@ impl Fleet {
             checks: Monitor::new(Vec::new(), permits),
             feeders: RwLock::default(),
             shares: Arc::new(Shares::new(requests)),
+            intents: Intents::open(&settings.state_dir),
             polled: watch::Sender::new(0),
             changes: watch::Sender::new(0),
             replanned: Notify::new(),
@@ -116,6 +123,7 @@ impl Fleet {
     pub async fn run(self: Arc<Self>) {
         let mut running = JoinSet::new();
         running.spawn(Arc::clone(&self.checks).run());
+        running.spawn(Arc::clone(&self).keep_intents());
         let mut handles: Vec<(Arc<Poller>, AbortHandle)> = Vec::new();
         let (mut flips, mut polled) = (self.checks.changes(), self.polled.subscribe());
         loop {
@@ -191,6 +199,16 @@ impl Fleet {
                 members.push(of_source(&spec.name, &standing, seen, check));
             }
         }
+        for member in &mut members {
+            let backend = &mut member.backend;
+            backend.intent = self.intents.get(&orders::subject(backend));
+            // Nobody but us takes out what is ours.
+            if let Some(admin) = backend.intent.as_ref().and_then(|intent| intent.admin)
+                && backend.source == member::CHECK
+            {
+                backend.admin = admin;
+            }
+        }
         members
     }
 
@@ -228,6 +246,11 @@ impl Fleet {
     /// What is known of everything that we check ourselves.
     pub fn checks(&self) -> &Arc<Monitor> {
         &self.checks
+    }
+
+    /// Words for the status about an order that is not so.
+    pub fn complaint(backend: &Backend) -> Option<String> {
+        orders::complaint(backend)
     }
 
     /// Reads every source and runs every check once, now.

@@ -1,9 +1,14 @@
 //! The control API: what may be asked by `POST`, and what is answered.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Feed;
+use super::message::Backend;
+use super::{Admin, Feed};
+use crate::duration;
+use crate::limits::REASON_CHARS_MAX;
 
 /// Path of the control endpoint.
 pub const CONTROL_PATH: &str = "/api/ws/control";
@@ -41,8 +46,47 @@ impl Selection {
     }
 }
 
-/// What a body of the control endpoint asks for.
+/// What an operator wants of one backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Its address, as it stands on the wire.
+    pub backend: String,
+    /// Its pool; needed only where the address stands in several.
+    pub pool: Option<String>,
+    /// What is wanted.
+    pub wanted: Wanted,
+    /// For how long; then the backend is enabled again. None: until somebody says otherwise.
+    pub lasts: Option<Duration>,
+    /// Why, for those who see it.
+    pub reason: Option<String>,
+}
+
+/// What an operator may want of a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Let it work, let it finish what it has, or take it out.
+    Admin(Admin),
+    /// Give it this share of the traffic.
+    Weight(u32),
+}
+
+impl Wanted {
+    /// The word of the action.
+    pub const fn action(self) -> &'static str {
+        match self {
+            Wanted::Admin(Admin::Enabled) => "enable",
+            Wanted::Admin(Admin::Draining) => "drain",
+            Wanted::Admin(Admin::Maintenance) => "maintenance",
+            Wanted::Weight(_) => "weight",
+        }
+    }
+}
+
+/// The largest share of traffic, as in the load balancers' own settings.
+pub const WEIGHT_MAX: u32 = 65_535;
+
+/// What a body of the control endpoint asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Change nothing; answer what the state is. The meaning of an empty body.
     Check,
@@ -50,6 +94,10 @@ pub enum Command {
     Pause(Selection),
     /// Go on.
     Resume(Selection),
+    /// Read the settings again.
+    Reload,
+    /// Change what is wanted of a backend.
+    Backend(Order),
 }
 
 /// A body that is no command. The text names the key.
@@ -68,22 +116,80 @@ impl Command {
             || selection(&object)?.ok_or_else(|| BadCommand("`type` is missing; write a feed or `all`".to_owned()));
         match object.get("action") {
             None if object.is_empty() => Ok(Command::Check),
-            None => Err(BadCommand("`action` is missing; write `pause`, `resume` or `check`".to_owned())),
+            None => Err(BadCommand(format!("`action` is missing; write {ACTIONS}"))),
             Some(Value::String(word)) if word == "pause" => Ok(Command::Pause(selection()?)),
             Some(Value::String(word)) if word == "resume" => Ok(Command::Resume(selection()?)),
             Some(Value::String(word)) if word == "check" => Ok(Command::Check),
-            Some(other) => Err(BadCommand(format!("`action` is {other}; write `pause`, `resume` or `check`"))),
+            Some(Value::String(word)) if word == "reload" => Ok(Command::Reload),
+            Some(Value::String(word)) if word == "drain" => order(&object, Wanted::Admin(Admin::Draining)),
+            Some(Value::String(word)) if word == "maintenance" => order(&object, Wanted::Admin(Admin::Maintenance)),
+            Some(Value::String(word)) if word == "enable" => order(&object, Wanted::Admin(Admin::Enabled)),
+            Some(Value::String(word)) if word == "weight" => {
+                let weight = object.get("weight").and_then(Value::as_u64);
+                let weight = weight.and_then(|weight| weight.try_into().ok()).filter(|weight| *weight <= WEIGHT_MAX);
+                let weight = weight.ok_or_else(|| {
+                    BadCommand(format!("`weight` is missing or no whole number from 0 to {WEIGHT_MAX}"))
+                })?;
+                order(&object, Wanted::Weight(weight))
+            }
+            Some(other) => Err(BadCommand(format!("`action` is {other}; write {ACTIONS}"))),
         }
     }
 
     /// The body that says this command.
-    pub fn body(self) -> Value {
+    pub fn body(&self) -> Value {
         match self {
             Command::Check => serde_json::json!({}),
+            Command::Reload => serde_json::json!({"action": "reload"}),
+            Command::Backend(order) => {
+                let mut body = serde_json::json!({"action": order.wanted.action(), "backend": order.backend});
+                if let Wanted::Weight(weight) = order.wanted {
+                    body["weight"] = weight.into();
+                }
+                let lasts = order.lasts.map(duration::format);
+                for (key, value) in [("pool", &order.pool), ("for", &lasts), ("reason", &order.reason)] {
+                    if let Some(value) = value {
+                        body[key] = value.as_str().into();
+                    }
+                }
+                body
+            }
             Command::Pause(what) => serde_json::json!({"action": "pause", "type": what.name()}),
             Command::Resume(what) => serde_json::json!({"action": "resume", "type": what.name()}),
         }
     }
+}
+
+const ACTIONS: &str = "`pause`, `resume`, `check`, `reload`, `drain`, `maintenance`, `enable` or `weight`";
+
+fn order(object: &serde_json::Map<String, Value>, wanted: Wanted) -> Result<Command, BadCommand> {
+    let text = |key: &str| match object.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
+        Some(other) => Err(BadCommand(format!("`{key}` is {other}; write text"))),
+    };
+    let backend = text("backend")?.ok_or_else(|| {
+        BadCommand("`backend` is missing; write its address as the `backends` feed has it".to_owned())
+    })?;
+    let lasts = match text("for")? {
+        Some(text) => match duration::parse(&text) {
+            Ok(lasts) if !lasts.is_zero() => Some(lasts),
+            Ok(_) => return Err(BadCommand("`for` is no time at all".to_owned())),
+            Err(error) => return Err(BadCommand(format!("`for`: {error}"))),
+        },
+        None => None,
+    };
+    let reason = text("reason")?;
+    if reason
+        .as_ref()
+        .is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX || reason.contains(char::is_control))
+    {
+        return Err(BadCommand(format!("`reason` is one line of at most {REASON_CHARS_MAX} letters")));
+    }
+    if lasts.is_some() && wanted == Wanted::Admin(Admin::Enabled) {
+        return Err(BadCommand("`for` does not go with `enable`, which withdraws what was ordered".to_owned()));
+    }
+    Ok(Command::Backend(Order { backend, pool: text("pool")?, wanted, lasts, reason }))
 }
 
 /// Reads the body of `POST /api/ws/force-update`: empty, `{}` or `{"type": <feed> | "all"}`.
@@ -119,12 +225,18 @@ fn selection(object: &serde_json::Map<String, Value>) -> Result<Option<Selection
 }
 
 /// The answer of the control endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ControlAnswer {
     /// Always `ok`.
     pub control: String,
     /// The feeds that are paused now.
     pub paused: Vec<Feed>,
+    /// What a reload has changed, in words; only there after one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<String>>,
+    /// The backend after an order about it; only there after one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<Backend>,
 }
 
 /// The answer of the force-update endpoint.

@@ -57,3 +57,14 @@ pub enum Admin {
     /// It is out of service on purpose.
     Maintenance,
 }
+
+impl Admin {
+    /// The word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Admin::Enabled => "enabled",
+            Admin::Draining => "draining",
+            Admin::Maintenance => "maintenance",
+        }
+    }
+}

@@ -63,6 +63,50 @@ pub struct Backend {
     /// Whether the source has stopped answering, so that this is old news.
     #[serde(default)]
     pub stale: bool,
+    /// What an operator has ordered, if anything.
+    pub intent: Option<Intent>,
+}
+
+/// What an operator has ordered of a backend, and whether it is so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// What it shall be; none: only its weight was ordered.
+    pub admin: Option<Admin>,
+    /// The share of traffic it shall have; none: as configured.
+    pub weight: Option<u32>,
+    /// Whether it is so.
+    pub state: Standing,
+    /// Why it could not be done.
+    pub error: Option<String>,
+    /// When it was ordered.
+    pub since: Timestamp,
+    /// When it ends by itself: then the backend is enabled again.
+    pub until: Option<Timestamp>,
+    /// Why, in the words of whoever ordered it.
+    pub reason: Option<String>,
+}
+
+/// Whether what was ordered is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// The source shows it.
+    Applied,
+    /// The source could not be told yet, or does not show it yet.
+    Pending,
+    /// The source has refused it.
+    Failed,
+}
+
+impl Standing {
+    /// The word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Standing::Applied => "applied",
+            Standing::Pending => "pending",
+            Standing::Failed => "failed",
+        }
+    }
 }
 
 /// The keys of a [`Backend`] that a check may change. Never `pool` or `weight`.
@@ -89,6 +133,8 @@ pub struct BackendUpdate {
     /// See [`Backend::stale`].
     #[serde(default)]
     pub stale: bool,
+    /// See [`Backend::intent`].
+    pub intent: Option<Intent>,
 }
 
 impl From<&Backend> for BackendUpdate {
@@ -103,6 +149,7 @@ impl From<&Backend> for BackendUpdate {
             last_change: backend.last_change,
             detail: backend.detail.clone(),
             stale: backend.stale,
+            intent: backend.intent.clone(),
         }
     }
 }

@@ -30,6 +30,11 @@ impl Timestamp {
         jiff::SignedDuration::try_from(span).ok().and_then(|span| self.0.checked_sub(span).ok()).map(Timestamp::from)
     }
 
+    /// The point so long after this one, if there is one.
+    pub fn after(self, span: Duration) -> Option<Timestamp> {
+        jiff::SignedDuration::try_from(span).ok().and_then(|span| self.0.checked_add(span).ok()).map(Timestamp::from)
+    }
+
     /// The time from `earlier` to `self`, zero if `earlier` is later (a clock that was set back).
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::try_from(self.0.duration_since(earlier.0)).unwrap_or(Duration::ZERO)

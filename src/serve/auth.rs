@@ -142,15 +142,23 @@ impl Guard {
     /// # Errors
     /// Why not, as an answer.
     pub async fn control(&self, headers: &HeaderMap, deed: Deed) -> Result<Rights, Box<Response>> {
-        let decided = async {
-            let rights = self.identify(bearer(headers).ok_or(Denied::Missing)?).await?;
-            if rights.may(deed) {
-                return Ok(rights);
-            }
-            let (has, needs) = (rights.role.name(), deed.role().name());
-            Err(Denied::Forbidden(format!("this token is one of a {has}; this needs one of a {needs}")))
-        };
-        decided.await.map_err(|denied| Box::new(denied.response("control")))
+        let denied = |denied: Denied| Box::new(denied.response("control"));
+        let rights = self.identify(bearer(headers).ok_or(Denied::Missing).map_err(denied)?).await.map_err(denied)?;
+        Guard::allow(&rights, deed)?;
+        Ok(rights)
+    }
+
+    /// Lets somebody known do something to the server.
+    ///
+    /// # Errors
+    /// Why not, as an answer.
+    pub fn allow(rights: &Rights, deed: Deed) -> Result<(), Box<Response>> {
+        if rights.may(deed) {
+            return Ok(());
+        }
+        let (has, needs) = (rights.role.name(), deed.role().name());
+        let denied = Denied::Forbidden(format!("this token is one of a {has}; this needs one of a {needs}"));
+        Err(Box::new(denied.response("control")))
     }
 
     /// Lets a request read these feeds.

@@ -10,7 +10,9 @@ use poem::{Request, Response};
 
 use super::App;
 use super::answer::{error, json};
-use crate::access::Deed;
+use super::auth::Guard;
+use crate::access::{Deed, Rights};
+use crate::fleet::Refused;
 use crate::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, TICKET_TIME};
 use crate::protocol::control::{
     BadCommand, Command, ControlAnswer, ForceUpdateAnswer, TicketAnswer, parse_force_update,
@@ -18,27 +20,45 @@ use crate::protocol::control::{
 
 /// `POST /api/ws/control`: changes what the body says, nothing without a body, and tells the state.
 pub async fn control(app: Arc<App>, request: Request) -> Response {
-    let command = match admit(&app, request).await.map(|body| Command::parse(&body)) {
-        Ok(Ok(command)) => command,
-        Ok(Err(bad)) => return bad_command(&bad),
+    let (rights, command) = match admit(&app, request).await {
+        Ok((rights, body)) => match Command::parse(&body) {
+            Ok(command) => (rights, command),
+            Err(bad) => return bad_command(&bad),
+        },
         Err(refusal) => return *refusal,
     };
+    if command != Command::Check {
+        tracing::info!(?command, who = rights.who, "control");
+    }
+    let mut answer = ControlAnswer { control: "ok".to_owned(), paused: Vec::new(), changes: None, backend: None };
     match command {
         Command::Check => {}
         Command::Pause(what) => app.feeds.pause(what),
         Command::Resume(what) => app.feeds.resume(what),
+        Command::Reload => {
+            if let Err(refusal) = Guard::allow(&rights, Deed::Administer) {
+                return *refusal;
+            }
+            match app.reloader.reload().await {
+                Ok(changes) => answer.changes = Some(changes),
+                Err(problems) => return error(StatusCode::CONFLICT, "bad_settings", problems.join("\n")),
+            }
+        }
+        Command::Backend(order) => match app.world.fleet.order(order).await {
+            Ok(backend) => answer.backend = Some(backend),
+            Err(why @ Refused::Unknown(_)) => return error(StatusCode::NOT_FOUND, "no_such_backend", why.to_string()),
+            Err(why @ Refused::Impossible(_)) => return error(StatusCode::CONFLICT, "impossible", why.to_string()),
+            Err(why @ Refused::BySource(_)) => return error(StatusCode::BAD_GATEWAY, "refused", why.to_string()),
+        },
     }
-    if command != Command::Check {
-        tracing::info!(?command, "control");
-    }
-    let paused = app.feeds.pauses().feeds().collect();
-    json(StatusCode::OK, &ControlAnswer { control: "ok".to_owned(), paused })
+    answer.paused = app.feeds.pauses().feeds().collect();
+    json(StatusCode::OK, &answer)
 }
 
 /// `POST /api/ws/force-update`: the selected feeds measure afresh and send. Answers when the messages have been handed to
 /// the connections.
 pub async fn force_update(app: Arc<App>, request: Request) -> Response {
-    let what = match admit(&app, request).await.map(|body| parse_force_update(&body)) {
+    let what = match admit(&app, request).await.map(|(_, body)| parse_force_update(&body)) {
         Ok(Ok(what)) => what,
         Ok(Err(bad)) => return bad_command(&bad),
         Err(refusal) => return *refusal,
@@ -60,13 +80,18 @@ pub async fn ticket(app: Arc<App>, request: Request) -> Response {
 }
 
 /// Checks the token, then reads the body. Nothing of the body is read for somebody who may not send it.
-async fn admit(app: &App, mut request: Request) -> Result<Bytes, Box<Response>> {
-    app.guard.control(request.headers(), Deed::Operate).await?;
-    let body = request.take_body().into_bytes_limit(REQUEST_BODY_BYTES_MAX);
+async fn admit(app: &App, mut request: Request) -> Result<(Rights, Bytes), Box<Response>> {
+    let rights = app.guard.control(request.headers(), Deed::Operate).await?;
+    Ok((rights, body(&mut request, REQUEST_BODY_BYTES_MAX).await?))
+}
+
+/// Reads a body that is in time and not too long.
+pub(super) async fn body(request: &mut Request, bytes_max: usize) -> Result<Bytes, Box<Response>> {
+    let body = request.take_body().into_bytes_limit(bytes_max);
     match tokio::time::timeout(REQUEST_BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(ReadBodyError::PayloadTooLarge)) => {
-            let message = format!("a command is at most {REQUEST_BODY_BYTES_MAX} bytes long");
+            let message = format!("a body here is at most {bytes_max} bytes long");
             Err(Box::new(error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)))
         }
         Ok(Err(_)) => Err(Box::new(error(StatusCode::BAD_REQUEST, "bad_body", "the body broke off"))),

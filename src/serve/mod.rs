@@ -11,6 +11,8 @@ pub mod listener;
 pub mod origin;
 mod pace;
 mod pass;
+mod push;
+pub mod reload;
 pub mod routes;
 pub mod shard;
 pub mod telemetry;
@@ -25,6 +27,7 @@ use crate::protocol::CloseCode;
 use crate::shutdown::Shutdown;
 use auth::Guard;
 use hub::Hub;
+use reload::Reloader;
 use telemetry::{Telemetry, Traffic};
 
 /// Everything a request can reach.
@@ -35,6 +38,7 @@ pub struct App {
     traffic: Arc<Traffic>,
     telemetry: Telemetry,
     guard: Guard,
+    reloader: Arc<Reloader>,
     stopping: Shutdown,
     connections: Shutdown,
 }
@@ -42,7 +46,13 @@ pub struct App {
 impl App {
     /// Starts the feeds and the hub. `connections` is the shutdown of what has to outlive the feeds: the hub has to be
     /// there to say goodbye when `shutdown` has ended everything else.
-    pub fn start(world: Arc<World>, guard: Guard, shutdown: &Shutdown, connections: &Shutdown) -> Arc<App> {
+    pub fn start(
+        world: Arc<World>,
+        guard: Guard,
+        reloader: Arc<Reloader>,
+        shutdown: &Shutdown,
+        connections: &Shutdown,
+    ) -> Arc<App> {
         let traffic = Arc::new(Traffic::default());
         let shards = std::thread::available_parallelism().map_or(1, usize::from);
         let hub = Arc::new(Hub::start(shards, &traffic, connections));
@@ -56,6 +66,7 @@ impl App {
             traffic,
             telemetry,
             guard,
+            reloader,
             stopping: shutdown.clone(),
             connections: connections.clone(),
         })

@@ -12,7 +12,7 @@ use poem::{Endpoint, EndpointExt, Request, Response, Route};
 
 use super::answer::{error, json, names, not_allowed};
 use super::origin::{Verdict, judge};
-use super::{App, control, dashboard, upgrade};
+use super::{App, control, dashboard, push, upgrade};
 use crate::protocol::Feed;
 use crate::protocol::control::{CONTROL_PATH, FORCE_UPDATE_PATH, TICKET_PATH};
 
@@ -61,6 +61,12 @@ pub const ROUTES: &[Row] = &[
         methods: &[Method::GET],
         about: "a feed, over WebSocket",
         answer: |app, request| Box::pin(upgrade::upgrade(app, request)),
+    },
+    Row {
+        path: "/api/sources/:source",
+        methods: &[Method::POST],
+        about: "the backends of a source that is pushed",
+        answer: |app, request| Box::pin(push::push(app, request)),
     },
     Row {
         path: "/livez",

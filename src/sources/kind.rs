@@ -50,8 +50,8 @@ pub trait Source: Send + Sync {
         Box::pin(async { Err(refusal) })
     }
 
-    /// Takes a pushed document. The outer `None`: nothing is pushed to this kind of source.
-    fn take(&self, _document: &[u8]) -> Option<Result<(), String>> {
+    /// Takes a pushed document. Gives how many backends are in it. None: nothing is pushed to this kind of source.
+    fn take(&self, _document: &[u8]) -> Option<Result<usize, String>> {
         None
     }
 }

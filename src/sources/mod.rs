@@ -4,14 +4,23 @@
 //! keeps nothing but its connection: what lasts from one reading to the next (staleness, counters over resets) is the
 //! [`Poller`]'s.
 
+mod caddy;
+mod envoy;
+mod exposition;
 mod fetch;
+mod file;
 mod haproxy;
 mod kind;
+mod listing;
+mod nginx;
 mod options;
 mod poller;
+mod prometheus;
+mod push;
 mod reading;
 mod spec;
 mod tally;
+mod traefik;
 
 pub use kind::{Kind, Source, Telling};
 pub use options::SourceOptions;
@@ -20,4 +29,5 @@ pub use reading::{Counter, Finding, Reading, Record, Which, Wish};
 pub use spec::{SourceSpec, kind};
 
 /// Every kind of source.
-pub const KINDS: &[Kind] = &[haproxy::KIND];
+pub const KINDS: &[Kind] =
+    &[haproxy::KIND, nginx::KIND, caddy::KIND, envoy::KIND, traefik::KIND, prometheus::KIND, file::KIND, push::KIND];

@@ -20,6 +20,7 @@ mod lifecycle;
 mod origins;
 mod probe;
 mod real_clients;
+mod reload;
 mod slow_readers;
 mod sources;
 mod stub;

@@ -51,6 +51,7 @@ const BACKEND: Keys = &[
     ("source", Kind::Text, Added),
     ("detail", Kind::Text, Added),
     ("stale", Kind::Bool, Added),
+    ("intent", Kind::Object, Added),
 ];
 
 const BACKEND_UPDATE: Keys = &[
@@ -63,6 +64,7 @@ const BACKEND_UPDATE: Keys = &[
     ("last_change", Kind::Time, Added),
     ("detail", Kind::Text, Added),
     ("stale", Kind::Bool, Added),
+    ("intent", Kind::Object, Added),
 ];
 
 const METRICS: Keys = &[

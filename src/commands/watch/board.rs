@@ -254,7 +254,7 @@ impl Live {
             match answer {
                 Ok(answer) if answer.is_success() => {
                     let action = ControlAction::ForceUpdate { what: Selection::All, verify: false };
-                    (Tone::Good, control::outcome(action, &answer.body))
+                    (Tone::Good, control::outcome(&action, &answer.body))
                 }
                 Ok(answer) if matches!(answer.status, 401 | 403) && endpoint.token.is_none() => {
                     let words = "no token was found, give one with `--token-file`";

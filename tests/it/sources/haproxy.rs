@@ -233,3 +233,105 @@ fn counts_survive_a_reload_a_restart_and_an_outage() {
     kill_process(rig.pid(), Signal::CONT).expect("it is ours");
     settled(&server, &rig);
 }
+
+/// Orders something with the command line, as an operator would.
+fn ordered(server: &TestServer, arguments: &[&str]) -> crate::support::command::Finished {
+    let mut all = vec!["control".to_owned()];
+    all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+    all.extend(["--server".to_owned(), server.url()]);
+    let token = server.token();
+    crate::support::Veloflux::new(server.home().path(), all).env("VELOFLUX_TOKEN", &token).run()
+}
+
+#[test]
+fn an_order_is_kept_through_reloads_and_restarts_until_it_is_withdrawn() {
+    let mut rig = Rig::start("");
+    let url = format!("unix://{}", rig.socket("admin"));
+    let server = serving(&source(&url));
+    settled(&server, &rig);
+    let a = rig.a.address();
+    let drained = ordered(&server, &["drain", &a, "--reason", "new kernel"]);
+    assert_eq!(
+        (drained.code, drained.stdout.contains(&format!("{a} of pool app: draining: applied"))),
+        (0, true),
+        "{drained:?}"
+    );
+    let (shown, _) = becomes(&server, &a, &[("admin", "draining"), ("state", "DRAIN")]);
+    assert_eq!(
+        (&shown["intent"]["state"], &shown["intent"]["reason"]),
+        (&"applied".into(), &"new kernel".into()),
+        "{shown}"
+    );
+    assert!(rig.tell("show stat").contains("app,a,0,0,0"), "it is HAProxy that drains");
+    // A reload forgets it, and it is told again.
+    let old = rig.program.take().expect("it runs");
+    rig.run(&["-sf", &old.pid().as_raw_nonzero().to_string()]);
+    old.stopped();
+    rig.listening();
+    let again = |rig: &Rig| {
+        eventually(PATIENCE, || match rig.tell("show stat") {
+            stat if stat.lines().any(|line| line.starts_with("app,a,") && line.contains(",DRAIN,")) => Ok(()),
+            stat => Err(stat),
+        });
+    };
+    again(&rig);
+    // So does a restart of ours, with HAProxy restarted meanwhile.
+    let home = server.home();
+    drop(server);
+    rig.program.take().expect("it runs").kill();
+    rig.run(&[]);
+    let server = TestServer::builder_in(home).config(&format!("[[source]]\nname = \"edge\"\n{}", source(&url))).start();
+    again(&rig);
+    becomes(&server, &a, &[("admin", "draining")]);
+    let weighed = ordered(&server, &["weight", &a, "7"]);
+    assert_eq!(weighed.code, 0, "{weighed:?}");
+    eventually(PATIENCE, || match backend(&server, &a).expect("it is there") {
+        shown if shown["weight"] == 7 => Ok(()),
+        shown => Err(shown.to_string()),
+    });
+    let enabled = ordered(&server, &["enable", &a, "--pool", "app"]);
+    assert!(enabled.stdout.contains(&format!("{a} of pool app: enabled")), "{enabled:?}");
+    let (shown, _) = becomes(&server, &a, &[("admin", "enabled"), ("state", "UP")]);
+    assert!(shown["intent"].is_null(), "{shown}");
+}
+
+#[test]
+fn an_order_for_a_while_ends_by_itself_and_one_that_cannot_be_done_says_why() {
+    let rig = Rig::start("");
+    let server = serving(&source(&format!("unix://{}", rig.socket("admin"))));
+    settled(&server, &rig);
+    let (a, b) = (rig.a.address(), rig.b.address());
+    assert_eq!(ordered(&server, &["maintenance", &b, "--for", "2s"]).code, 0);
+    becomes(&server, &b, &[("admin", "maintenance"), ("status", "unknown")]);
+    becomes(&server, &b, &[("admin", "enabled"), ("status", "healthy")]);
+    let unknown = ordered(&server, &["drain", "127.0.0.1:9"]);
+    assert!(unknown.code == 1 && unknown.stderr.contains("there is no backend `127.0.0.1:9`"), "{unknown:?}");
+
+    let weak = serving(&source(&format!("unix://{}", rig.socket("operator"))));
+    settled(&weak, &rig);
+    let refused = ordered(&weak, &["drain", &a]);
+    assert!(refused.code == 1 && refused.stderr.contains("write `level admin` at its `stats socket`"), "{refused:?}");
+    assert!(backend(&weak, &a).expect("it is there")["intent"].is_null(), "what was refused is not kept");
+    let page = serving(&source(&format!("http://ops:hunter2@127.0.0.1:{}/stats", rig.statistics)));
+    becomes(&page, "a", &[("status", "healthy")]);
+    let refused = ordered(&page, &["drain", "a"]);
+    assert!(refused.code == 1 && refused.stderr.contains("HAProxy takes no orders over HTTP"), "{refused:?}");
+}
+
+#[test]
+fn an_order_to_a_balancer_that_is_away_waits_for_it() {
+    let mut rig = Rig::start("");
+    let server = serving(&source(&format!("unix://{}", rig.socket("admin"))));
+    settled(&server, &rig);
+    let a = rig.a.address();
+    rig.program.take().expect("it runs").kill();
+    becomes(&server, &a, &[("status", "unknown")]);
+    let waiting = ordered(&server, &["drain", &a]);
+    assert!(waiting.code == 0 && waiting.stdout.contains("draining: pending"), "{waiting:?}");
+    rig.run(&[]);
+    becomes(&server, &a, &[("admin", "draining"), ("state", "DRAIN")]);
+    eventually(PATIENCE, || match backend(&server, &a).expect("it is there") {
+        shown if shown["intent"]["state"] == "applied" => Ok(()),
+        shown => Err(shown.to_string()),
+    });
+}

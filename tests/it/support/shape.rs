@@ -28,12 +28,25 @@ pub(crate) enum Kind {
     Words(&'static [&'static str]),
     /// An object in which every value has this shape.
     Objects(&'static [(&'static str, Kind)]),
+    /// One object of this shape.
+    Record(&'static [(&'static str, Kind)]),
     /// `null`, or what is behind it.
     Maybe(&'static Kind),
 }
 
 const HEALTH: Kind = Kind::Word(&["healthy", "degraded", "unhealthy", "unknown"]);
 const ADMIN: Kind = Kind::Word(&["enabled", "draining", "maintenance"]);
+
+/// What was ordered of a backend.
+const INTENT: &[(&str, Kind)] = &[
+    ("admin", Kind::Maybe(&ADMIN)),
+    ("weight", Kind::Maybe(&Kind::Whole)),
+    ("state", Kind::Word(&["applied", "pending", "failed"])),
+    ("error", Kind::Maybe(&Kind::Text)),
+    ("since", Kind::Time),
+    ("until", Kind::Maybe(&Kind::Time)),
+    ("reason", Kind::Maybe(&Kind::Text)),
+];
 
 pub(crate) const BACKEND: &[(&str, Kind)] = &[
     ("address", Kind::Text),
@@ -48,6 +61,7 @@ pub(crate) const BACKEND: &[(&str, Kind)] = &[
     ("source", Kind::Text),
     ("detail", Kind::Maybe(&Kind::Text)),
     ("stale", Kind::Bool),
+    ("intent", Kind::Maybe(&Kind::Record(INTENT))),
 ];
 
 /// A `backends_update` carries what a check may change, never `pool` or `weight`.
@@ -61,6 +75,7 @@ pub(crate) const BACKEND_UPDATE: &[(&str, Kind)] = &[
     ("last_change", Kind::Maybe(&Kind::Time)),
     ("detail", Kind::Maybe(&Kind::Text)),
     ("stale", Kind::Bool),
+    ("intent", Kind::Maybe(&Kind::Record(INTENT))),
 ];
 
 pub(crate) const METRICS: &[(&str, Kind)] = &[
@@ -209,6 +224,10 @@ fn check(path: &str, value: &Value, kind: Kind, wrong: &mut Vec<String>) {
                 .flatten()
                 .for_each(|(name, item)| object(&format!("{path}.{name}"), item, shape, wrong));
             objects.is_some()
+        }
+        Kind::Record(shape) => {
+            object(path, value, shape, wrong);
+            true
         }
         Kind::Maybe(inner) => {
             if !value.is_null() {

@@ -1,0 +1,225 @@
+//! Orders of operators: finding the backend, telling its source, and keeping what is wanted true.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::intents::{Step, Subject};
+use super::{Fleet, Member};
+use crate::limits::INTENT_LOOK_INTERVAL;
+use crate::net::fault::in_words;
+use crate::protocol::control::{Order, Wanted};
+use crate::protocol::message::{Backend, Intent, Standing as Kept};
+use crate::protocol::{Admin, Timestamp};
+use crate::sources::{Poller, Telling, Which, Wish};
+
+/// Why an order is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// There is no such backend.
+    #[error("{0}")]
+    Unknown(String),
+    /// It cannot be done with this backend.
+    #[error("{0}")]
+    Impossible(String),
+    /// Its source does not do it.
+    #[error("{0}")]
+    BySource(String),
+}
+
+impl Fleet {
+    /// Takes an order: keeps it as an intent, and tells the source at once. Gives the backend as it is then.
+    ///
+    /// # Errors
+    /// Why it is not taken. A source that does not answer is no reason: the order waits for it.
+    pub async fn order(&self, order: Order) -> Result<Backend, Refused> {
+        let member = self.find(&order)?;
+        let subject = subject(&member.backend);
+        let poller = self.source(&subject.source);
+        if poller.as_ref().is_some_and(|poller| poller.spec().telling() == Telling::Impossible) {
+            let source = &subject.source;
+            return Err(Refused::Impossible(format!("source `{source}` can be read, and not told anything")));
+        }
+        if poller.is_none() && matches!(order.wanted, Wanted::Weight(_)) {
+            let words = "the weight of a backend of ours stands in the settings; change it there, and reload them";
+            return Err(Refused::Impossible(words.to_owned()));
+        }
+        let before = self.intents.get(&subject);
+        let now = Timestamp::now();
+        let mut intent = Intent {
+            admin: before.as_ref().and_then(|before| before.admin),
+            weight: before.as_ref().and_then(|before| before.weight),
+            state: Kept::Pending,
+            error: None,
+            since: now,
+            until: order.lasts.and_then(|lasts| now.after(lasts)),
+            reason: order.reason,
+        };
+        match order.wanted {
+            // Withdraws whatever was ordered before.
+            Wanted::Admin(Admin::Enabled) => (intent.admin, intent.weight) = (Some(Admin::Enabled), None),
+            Wanted::Admin(admin) => intent.admin = Some(admin),
+            Wanted::Weight(weight) => intent.weight = Some(weight),
+        }
+        self.intents.put(subject.clone(), intent);
+        if let Some(poller) = poller
+            && let Err(why) = self.tell(&poller, &subject).await
+        {
+            // What it does not do now it will not do later.
+            match before {
+                Some(before) => self.intents.put(subject, before),
+                None => self.intents.remove(&subject),
+            }
+            return Err(Refused::BySource(why));
+        }
+        self.look(Some(&subject)).await;
+        self.changes.send_modify(|count| *count += 1);
+        self.find_subject(&subject).ok_or_else(|| Refused::Unknown("the backend has just gone".to_owned()))
+    }
+
+    /// Keeps what is wanted true, until it is dropped.
+    pub(super) async fn keep_intents(self: Arc<Self>) {
+        let mut ticks = interval(INTENT_LOOK_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if self.look(None).await {
+                self.changes.send_modify(|count| *count += 1);
+            }
+        }
+    }
+
+    /// Looks at one intent, or at all. Gives whether anything has changed.
+    async fn look(&self, only: Option<&Subject>) -> bool {
+        let mut changed = false;
+        for (subject, intent) in self.intents.all() {
+            if only.is_some_and(|only| *only != subject) {
+                continue;
+            }
+            let poller = self.source(&subject.source);
+            let shown = match &poller {
+                // It is as we say.
+                None => intent.admin.map(|admin| (admin, intent.weight.unwrap_or(0))),
+                Some(poller) => shown(poller, &subject),
+            };
+            let (step, news) = self.intents.judge(&subject, shown, Timestamp::now());
+            changed |= news;
+            match (step, poller) {
+                (Step::Wait, _) => {}
+                (Step::Withdrawn, _) => {
+                    self.intents.remove(&subject);
+                    changed = true;
+                }
+                // One of ours whose time is over is so at the next look.
+                (Step::Tell, None) => {}
+                (Step::Tell, Some(poller)) => {
+                    let result = self.tell(&poller, &subject).await;
+                    if let Err(why) = &result {
+                        tracing::warn!(source = subject.source, backend = subject.address, why, "an order was refused");
+                    }
+                    changed = true;
+                }
+            }
+        }
+        changed
+    }
+
+    /// Tells a source what is wanted, and reads it again to see whether it is so. A source that does not answer is not told,
+    /// which is no error: the intent stays pending.
+    async fn tell(&self, poller: &Poller, subject: &Subject) -> Result<(), String> {
+        let Some(intent) = self.intents.get(subject) else { return Ok(()) };
+        let spec = poller.spec();
+        let Some(which) = which(poller, subject) else { return Ok(()) };
+        let mut result = Ok(());
+        let wishes = [intent.admin.map(Wish::Admin), intent.weight.map(Wish::Weight)];
+        for wish in wishes.into_iter().flatten() {
+            result = match timeout(spec.timeout, spec.source().tell(&which, wish)).await {
+                Ok(result) => result,
+                Err(_) => Err(format!("no answer within {}", in_words(spec.timeout))),
+            };
+            if result.is_err() {
+                break;
+            }
+        }
+        poller.read().await;
+        if poller.standing().fault.is_some() {
+            return Ok(());
+        }
+        self.intents.told(subject, &result);
+        if result.is_ok() {
+            self.intents.judge(subject, shown(poller, subject), Timestamp::now());
+        }
+        result
+    }
+
+    fn find(&self, order: &Order) -> Result<Member, Refused> {
+        let of = |member: &Member| {
+            let backend = &member.backend;
+            backend.address == order.backend && order.pool.as_ref().is_none_or(|pool| *pool == backend.pool)
+        };
+        let mut found: Vec<Member> = self.members().into_iter().filter(of).collect();
+        match (found.pop(), found.pop()) {
+            (Some(member), None) => Ok(member),
+            (Some(one), Some(other)) => Err(Refused::Impossible(format!(
+                "`{}` stands in several pools, among them `{}` and `{}`; name one with `pool`",
+                order.backend, other.backend.pool, one.backend.pool
+            ))),
+            (None, _) => Err(Refused::Unknown(match &order.pool {
+                Some(pool) => format!("there is no backend `{}` in pool `{pool}`", order.backend),
+                None => {
+                    format!("there is no backend `{}`; write its address as the `backends` feed has it", order.backend)
+                }
+            })),
+        }
+    }
+
+    fn find_subject(&self, subject: &Subject) -> Option<Backend> {
+        self.members().into_iter().map(|member| member.backend).find(|backend| self::subject(backend) == *subject)
+    }
+}
+
+/// What an order for a backend is about.
+pub(super) fn subject(backend: &Backend) -> Subject {
+    Subject { source: backend.source.clone(), pool: backend.pool.clone(), address: backend.address.clone() }
+}
+
+/// What a source shows of a backend now. None: it is not there, or the source does not answer.
+fn shown(poller: &Poller, subject: &Subject) -> Option<(Admin, u32)> {
+    let standing = poller.standing();
+    if standing.fault.is_some() {
+        return None;
+    }
+    let of = |record: &&crate::sources::Record| record.pool == subject.pool && record.address == subject.address;
+    standing.seen.iter().map(|seen| &seen.record).find(of).map(|record| (record.admin, record.weight))
+}
+
+/// The name a source has for a backend.
+fn which(poller: &Poller, subject: &Subject) -> Option<Which> {
+    let standing = poller.standing();
+    let of = |record: &&crate::sources::Record| record.pool == subject.pool && record.address == subject.address;
+    let record = standing.seen.iter().map(|seen| &seen.record).find(of)?;
+    Some(Which { pool: record.pool.clone(), name: record.name.clone() })
+}
+
+/// Words for the status: an order that is not so.
+pub(super) fn complaint(backend: &Backend) -> Option<String> {
+    let intent = backend.intent.as_ref()?;
+    let what = match intent.admin {
+        Some(admin) => admin.word().to_owned(),
+        None => format!("at weight {}", intent.weight.unwrap_or_default()),
+    };
+    let place = format!("backend {} of pool `{}`", backend.address, backend.pool);
+    match intent.state {
+        Kept::Applied => None,
+        Kept::Pending if Timestamp::now().since(intent.since) < PENDING_TOLERATED => None,
+        Kept::Pending => Some(format!("{place} is to be {what}, and its source does not show it yet")),
+        Kept::Failed => {
+            let why = intent.error.as_deref().unwrap_or("its source refuses");
+            Some(format!("{place} is to be {what}, and is not: {why}"))
+        }
+    }
+}
+
+/// How long an order may take without being worth a reason in the status.
+const PENDING_TOLERATED: Duration = Duration::from_secs(10);

@@ -1,0 +1,38 @@
+//! `POST /api/sources/<name>`: whoever knows the backends of a pushed source says what they are.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use poem::{Request, Response};
+
+use super::App;
+use super::answer::{error, json};
+use super::control::body;
+use crate::access::Deed;
+use crate::limits::PUSH_BYTES_MAX;
+
+/// Takes a document for a source.
+pub async fn push(app: Arc<App>, mut request: Request) -> Response {
+    if let Err(refusal) = app.guard.control(request.headers(), Deed::Operate).await {
+        return *refusal;
+    }
+    let name = request.raw_path_param("source").unwrap_or_default().to_owned();
+    let Some(poller) = app.world.fleet.source(&name) else {
+        let names: Vec<String> = app.world.fleet.sources().into_iter().map(|(name, _)| name).collect();
+        let message = format!("there is no source `{}`; there are {}", name.escape_debug(), names.join(", "));
+        return error(StatusCode::NOT_FOUND, "no_such_source", message);
+    };
+    let document = match body(&mut request, PUSH_BYTES_MAX).await {
+        Ok(document) => document,
+        Err(refusal) => return *refusal,
+    };
+    match poller.spec().source().take(&document) {
+        Some(Ok(accepted)) => json(StatusCode::OK, &serde_json::json!({ "accepted": accepted })),
+        Some(Err(why)) => error(StatusCode::BAD_REQUEST, "bad_document", why),
+        None => {
+            let message =
+                format!("source `{name}` is of the kind `{}`, which is read and not pushed", poller.spec().kind());
+            error(StatusCode::CONFLICT, "not_pushed", message)
+        }
+    }
+}

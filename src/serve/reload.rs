@@ -1,0 +1,130 @@
+//! Reading the settings again while the server runs: by signal, when the file has changed, and by order.
+//!
+//! Settings that are wrong change nothing: the old ones stay, and the status says so until the file is good again. What
+//! cannot change while the server runs is named.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::config::{self, Overrides, Settings};
+use crate::feeds::World;
+use crate::limits::SETTINGS_LOOK_INTERVAL;
+use crate::protocol::Timestamp;
+
+/// Reads the settings again.
+pub struct Reloader {
+    overrides: Overrides,
+    world: Arc<World>,
+    /// When the settings that hold were read. Held while they are read.
+    read: Mutex<Timestamp>,
+}
+
+/// What a file looks like: it changes whenever the file does, also when an editor puts another in its place.
+type Stamp = (u64, i64, i64, u64);
+
+impl Reloader {
+    /// Goes by the same flags and variables as at the start.
+    pub fn new(overrides: Overrides, world: Arc<World>) -> Reloader {
+        Reloader { overrides, world, read: Mutex::new(Timestamp::now()) }
+    }
+
+    /// Reads the settings and takes them. Gives what has changed, a sentence each.
+    ///
+    /// # Errors
+    /// Every mistake in them, a sentence each; then nothing has changed.
+    pub async fn reload(&self) -> Result<Vec<String>, Vec<String>> {
+        let mut read = self.read.lock().await;
+        let overrides = self.overrides.clone();
+        let loaded = tokio::task::spawn_blocking(move || config::load(&overrides)).await;
+        let settings = match loaded {
+            Ok(Ok(settings)) => settings,
+            Ok(Err(error)) => {
+                let problems: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
+                for problem in &problems {
+                    tracing::error!(problem, "the settings are not taken");
+                }
+                let first = problems.first().cloned().unwrap_or_default();
+                self.world.notify(Some(format!("the settings of {read} still hold, the new ones are wrong: {first}")));
+                return Err(problems);
+            }
+            Err(error) => return Err(vec![format!("the settings could not be read: {error}")]),
+        };
+        let changes = changes(&self.world.settings(), &settings);
+        for warning in &settings.warnings {
+            tracing::warn!("{warning}");
+        }
+        for change in &changes {
+            tracing::info!(change, "settings");
+        }
+        self.world.set(settings);
+        self.world.notify(None);
+        *read = Timestamp::now();
+        Ok(changes)
+    }
+
+    /// Reads the settings whenever their file has changed, and rests for one look: somebody may still be writing. Never ends.
+    pub async fn watch(self: Arc<Self>) {
+        let Some(file) = self.overrides.config.clone() else { return std::future::pending().await };
+        let mut looks = interval(SETTINGS_LOOK_INTERVAL);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut taken = stamp(&file);
+        let mut before = taken;
+        loop {
+            looks.tick().await;
+            let now = stamp(&file);
+            if now.is_some() && now == before && now != taken {
+                taken = now;
+                tracing::info!(file = %file.display(), "the settings file has changed");
+                // What is wrong with it has been said.
+                let _ = self.reload().await;
+            }
+            before = now;
+        }
+    }
+}
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let data = fs::metadata(file).ok()?;
+    Some((data.size(), data.mtime(), data.mtime_nsec(), data.ino()))
+}
+
+/// What is different, in words. Also what would have to be read at the start.
+fn changes(old: &Settings, new: &Settings) -> Vec<String> {
+    let mut changes = Vec::new();
+    let mut compare = |what: &str, old: Vec<String>, new: Vec<String>| {
+        changes.extend(new.iter().filter(|name| !old.contains(name)).map(|name| format!("{what} {name} added")));
+        changes.extend(old.iter().filter(|name| !new.contains(name)).map(|name| format!("{what} {name} removed")));
+    };
+    let backends = |settings: &Settings| {
+        let of_pool = |pool: &config::Pool| {
+            pool.backends
+                .iter()
+                .map(|backend| format!("`{}` of pool `{}`", backend.address, pool.name))
+                .collect::<Vec<_>>()
+        };
+        settings.pools.iter().flat_map(of_pool).collect()
+    };
+    let sources =
+        |settings: &Settings| settings.sources.iter().map(|source| format!("`{}`", source.spec.name)).collect();
+    let checks =
+        |settings: &Settings| settings.dependencies.iter().map(|one| format!("`{}`", one.check.name)).collect();
+    compare("backend", backends(old), backends(new));
+    compare("source", sources(old), sources(new));
+    compare("check", checks(old), checks(new));
+    let fixed = [
+        ("listen", old.listen != new.listen),
+        ("state_dir", old.state_dir != new.state_dir),
+        ("drain_timeout", old.drain_timeout != new.drain_timeout),
+        ("[auth]", old.auth != new.auth),
+        ("[billing]", old.tariff != new.tariff),
+    ];
+    for (what, _) in fixed.into_iter().filter(|(_, differs)| *differs) {
+        changes.push(format!("`{what}` is read at the start only; restart the server for it"));
+    }
+    changes
+}

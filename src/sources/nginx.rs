@@ -1,0 +1,114 @@
+//! nginx: the `upstream` blocks of its configuration, and the request count of its `stub_status` page, less what we ask.
+//!
+//! nginx does not tell how its upstreams are, so our own checks say. A server marked `down` is in maintenance.
+
+mod config;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+use url::Url;
+
+use super::fetch::Fetcher;
+use super::{Counter, Kind, Reading, Source, SourceOptions, Telling};
+
+/// The row of this kind.
+pub(super) const KIND: Kind = Kind {
+    name: "nginx",
+    schemes: &["http", "https"],
+    options: &["file", "user", "password", "cacert", "insecure"],
+    telling: Telling::Impossible,
+    new,
+};
+
+/// Where Debian and most others keep it.
+const CONFIG: &str = "/etc/nginx/nginx.conf";
+
+struct Nginx {
+    config: PathBuf,
+    status: Option<(Fetcher, Url)>,
+    count: Mutex<Count>,
+}
+
+/// What the page showed, and how much of it was us.
+#[derive(Debug, Default)]
+struct Count {
+    shown: u64,
+    ours: u64,
+}
+
+fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
+    let status = match &options.url {
+        None => None,
+        Some(url) => {
+            let fetcher = Fetcher::new(url, options)?;
+            let url = fetcher.base().clone();
+            Some((fetcher, url))
+        }
+    };
+    let config = options.file.clone().unwrap_or_else(|| PathBuf::from(CONFIG));
+    Ok(Arc::new(Nginx { config, status, count: Mutex::default() }))
+}
+
+impl Source for Nginx {
+    fn read(&self) -> BoxFuture<'_, Result<Reading, String>> {
+        Box::pin(async {
+            let path = self.config.clone();
+            let backends = tokio::task::spawn_blocking(move || config::upstreams(&path)).await;
+            let backends = backends.map_err(|error| error.to_string())??;
+            let Some((fetcher, url)) = &self.status else { return Ok(Reading { backends, requests: Vec::new() }) };
+            let page = fetcher.get(url.clone()).await?;
+            let shown = requests(&String::from_utf8_lossy(&page.body))
+                .ok_or_else(|| format!("`{}` shows no status of nginx; is `stub_status` there?", url.path()))?;
+            let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+            let requests = vec![Counter { name: "requests".to_owned(), value: count.others(shown) }];
+            Ok(Reading { backends, requests })
+        })
+    }
+
+    fn counts(&self) -> bool {
+        self.status.is_some()
+    }
+}
+
+impl Count {
+    /// The requests of others. What we have asked a process that is gone is forgotten with it.
+    fn others(&mut self, shown: u64) -> u64 {
+        self.ours = if shown < self.shown { 1 } else { self.ours + 1 };
+        self.shown = shown;
+        shown.saturating_sub(self.ours)
+    }
+}
+
+/// The third number of the third line.
+fn requests(page: &str) -> Option<u64> {
+    let mut lines = page.lines();
+    lines.next().filter(|line| line.starts_with("Active connections:"))?;
+    lines.nth(1)?.split_ascii_whitespace().nth(2)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_page_shows_requests() {
+        let page =
+            "Active connections: 1 \nserver accepts handled requests\n 16 16 31 \nReading: 0 Writing: 1 Waiting: 0 \n";
+        assert_eq!(requests(page), Some(31));
+        for other in ["", "<html>\n\n 1 2 3", "Active connections: 1\nx\n 1 2"] {
+            assert_eq!(requests(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_we_ask_ourselves_does_not_count() {
+        let mut count = Count::default();
+        assert_eq!(count.others(11), 10);
+        assert_eq!(count.others(12), 10);
+        assert_eq!(count.others(20), 17);
+        assert_eq!(count.others(1), 0, "restarted");
+        assert_eq!(count.others(5), 3);
+    }
+}

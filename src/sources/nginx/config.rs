@@ -1,0 +1,269 @@
+//! nginx's configuration, as far as its `upstream` blocks go: words, quotes, comments, blocks, and files that are included.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::limits::{NGINX_DEPTH_MAX, NGINX_FILES_MAX, SOURCE_BODY_BYTES_MAX};
+use crate::net::fault::io_words;
+use crate::protocol::Admin;
+use crate::sources::Record;
+
+/// A piece of the text.
+#[derive(Debug, PartialEq)]
+enum Token {
+    Word(String),
+    End,
+    Open,
+    Close,
+}
+
+/// What is being read.
+struct Reader {
+    /// Where relative files are looked for.
+    folder: PathBuf,
+    /// Files that have been read, and those that include each other right now.
+    files: usize,
+    depth: usize,
+    records: Vec<Record>,
+}
+
+/// The servers of every upstream block.
+pub(super) fn upstreams(path: &Path) -> Result<Vec<Record>, String> {
+    let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
+    let mut reader = Reader { folder, files: 0, depth: 0, records: Vec::new() };
+    reader.file(path)?;
+    Ok(reader.records)
+}
+
+impl Reader {
+    fn file(&mut self, path: &Path) -> Result<(), String> {
+        self.files += 1;
+        if self.files > NGINX_FILES_MAX || self.depth > NGINX_DEPTH_MAX {
+            return Err(format!(
+                "includes more than {NGINX_FILES_MAX} files, or more than {NGINX_DEPTH_MAX} in each other; does one \
+                 include itself?"
+            ));
+        }
+        self.depth += 1;
+        let shown = path.display();
+        let length =
+            fs::metadata(path).map_err(|error| format!("`{shown}` cannot be read: {}", io_words(&error)))?.len();
+        if length > SOURCE_BODY_BYTES_MAX as u64 {
+            return Err(format!("`{shown}` is longer than {SOURCE_BODY_BYTES_MAX} bytes"));
+        }
+        let text = fs::read(path).map_err(|error| format!("`{shown}` cannot be read: {}", io_words(&error)))?;
+        let tokens = tokens(&String::from_utf8_lossy(&text)).map_err(|why| format!("`{shown}` {why}"))?;
+        let read = self.directives(&tokens);
+        self.depth -= 1;
+        // The innermost file is the one to look into.
+        read.map_err(|why| if why.contains('`') { why } else { format!("`{shown}` {why}") })
+    }
+
+    /// Reads the directives of a file. Those of other blocks are gone through for the upstreams in them.
+    fn directives(&mut self, tokens: &[Token]) -> Result<(), String> {
+        let mut words: Vec<&str> = Vec::new();
+        // The upstream that is open, and how many blocks are open in all.
+        let mut pool: Option<(String, usize)> = None;
+        let mut depth = 0;
+        for token in tokens {
+            match token {
+                Token::Word(word) => words.push(word),
+                Token::Open => {
+                    depth += 1;
+                    if let (None, ["upstream", name]) = (&pool, &words[..]) {
+                        pool = Some(((*name).to_owned(), depth));
+                    }
+                    words.clear();
+                }
+                Token::Close => {
+                    pool = pool.filter(|(_, opened)| *opened != depth);
+                    depth = usize::checked_sub(depth, 1).ok_or("closes a block that was not opened")?;
+                    words.clear();
+                }
+                Token::End => {
+                    match (&words[..], &pool) {
+                        (["include", pattern], _) => self.include(pattern)?,
+                        (["server", address, parameters @ ..], Some((pool, _))) => {
+                            self.records.push(server(pool, address, parameters));
+                        }
+                        _ => {}
+                    }
+                    words.clear();
+                }
+            }
+        }
+        if depth > 0 { Err("ends inside a block".to_owned()) } else { Ok(()) }
+    }
+
+    /// Reads the files that a pattern means, in the order of their names. None is no mistake where there is a star.
+    fn include(&mut self, pattern: &str) -> Result<(), String> {
+        let path = self.folder.join(pattern);
+        if !pattern.contains(['*', '?']) {
+            return self.file(&path);
+        }
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+            return Ok(());
+        };
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut found: Vec<PathBuf> = entries
+            .filter(|entry| {
+                entry.file_name().to_str().is_some_and(|entry| !entry.starts_with('.') && fits(name, entry))
+            })
+            .map(|entry| entry.path())
+            .filter(|path| path.is_file())
+            .collect();
+        found.sort();
+        found.iter().try_for_each(|path| self.file(path))
+    }
+}
+
+/// Whether a name is one of those a pattern with `*` and `?` means.
+fn fits(pattern: &str, name: &str) -> bool {
+    match (pattern.chars().next(), name.chars().next()) {
+        (None, None) => true,
+        (Some('*'), _) => {
+            let rest = &pattern[1..];
+            name.char_indices().map(|(at, _)| at).chain([name.len()]).any(|at| fits(rest, &name[at..]))
+        }
+        (Some(wanted), Some(letter)) if wanted == '?' || wanted == letter => {
+            fits(&pattern[wanted.len_utf8()..], &name[letter.len_utf8()..])
+        }
+        _ => false,
+    }
+}
+
+fn tokens(text: &str) -> Result<Vec<Token>, String> {
+    let mut tokens = Vec::new();
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            letter if letter.is_whitespace() => {}
+            '#' => while letters.next_if(|letter| *letter != '\n').is_some() {},
+            ';' => tokens.push(Token::End),
+            '{' => tokens.push(Token::Open),
+            '}' => tokens.push(Token::Close),
+            quote @ ('"' | '\'') => {
+                let mut word = String::new();
+                loop {
+                    match letters.next().ok_or("ends inside quotes")? {
+                        '\\' => word.extend(letters.next()),
+                        letter if letter == quote => break,
+                        letter => word.push(letter),
+                    }
+                }
+                tokens.push(Token::Word(word));
+            }
+            first => {
+                let mut word = String::new();
+                let mut next = Some(first);
+                while let Some(letter) = next {
+                    match letter {
+                        '\\' => word.extend(letters.next()),
+                        // A variable: `${name}` opens no block.
+                        '{' if word.ends_with('$') => {
+                            word.push('{');
+                            while let Some(letter) = letters.next_if(|letter| *letter != '}') {
+                                word.push(letter);
+                            }
+                            word.extend(letters.next());
+                        }
+                        letter => word.push(letter),
+                    }
+                    let ends = |letter: &char| letter.is_whitespace() || matches!(letter, ';' | '}');
+                    next = letters.next_if(|letter| !ends(letter) && (*letter != '{' || word.ends_with('$')));
+                }
+                tokens.push(Token::Word(word));
+            }
+        }
+    }
+    Ok(tokens)
+}
+
+fn server(pool: &str, address: &str, parameters: &[&str]) -> Record {
+    let weight = parameters.iter().find_map(|parameter| parameter.strip_prefix("weight=")?.parse().ok());
+    // The port goes without saying for web servers.
+    let with_port = address.starts_with("unix:") || address.rsplit(']').next().unwrap_or_default().contains(':');
+    Record {
+        pool: pool.to_owned(),
+        name: address.to_owned(),
+        address: if with_port { address.to_owned() } else { format!("{address}:80") },
+        weight: weight.unwrap_or(1),
+        admin: if parameters.contains(&"down") { Admin::Maintenance } else { Admin::Enabled },
+        finding: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(files: &[(&str, &str)]) -> Result<Vec<(String, String, u32, Admin)>, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        }
+        let records = upstreams(&folder.path().join("nginx.conf"))?;
+        Ok(records.into_iter().map(|one| (one.pool, one.address, one.weight, one.admin)).collect())
+    }
+
+    fn one(pool: &str, address: &str, weight: u32, admin: Admin) -> (String, String, u32, Admin) {
+        (pool.to_owned(), address.to_owned(), weight, admin)
+    }
+
+    #[test]
+    fn upstreams_are_found_wherever_they_stand() {
+        let main = "# upstream no { server x; }\nevents {}\nhttp {\n  log_format x '$a \"{\" ;' \"\\\"\";\n\
+                    include conf.d/*.conf; include 'more.inc';\n  map $a ${b}c { default \"}\"; }\n\
+                    upstream \"app\" { least_conn; zone app 64k; server 10.0.0.1:81 weight=3 max_fails=2; server 10.0.0.2 down;\n\
+                    server unix:/run/app.sock backup; server [::1]; server [::1]:82; keepalive 8; }\n\
+                    server { listen 80; location / { proxy_pass http://app; } } }\n";
+        let records = read(&[
+            ("nginx.conf", main),
+            ("conf.d/b.conf", "upstream b { server b.example.com; }"),
+            ("conf.d/a.conf", "upstream a { server a.example.com:8080; }"),
+            ("conf.d/a.conf.bak", "upstream no { server no; }"),
+            ("more.inc", ""),
+        ]);
+        use Admin::{Enabled, Maintenance};
+        let wanted = vec![
+            one("a", "a.example.com:8080", 1, Enabled),
+            one("b", "b.example.com:80", 1, Enabled),
+            one("app", "10.0.0.1:81", 3, Enabled),
+            one("app", "10.0.0.2:80", 1, Maintenance),
+            one("app", "unix:/run/app.sock", 1, Enabled),
+            one("app", "[::1]:80", 1, Enabled),
+            one("app", "[::1]:82", 1, Enabled),
+        ];
+        assert_eq!(records, Ok(wanted));
+    }
+
+    #[test]
+    fn what_is_broken_is_said_with_its_file() {
+        for (text, words) in [
+            ("http { upstream a { server x; }", "ends inside a block"),
+            ("}", "closes a block that was not opened"),
+            ("a 'b", "ends inside quotes"),
+            ("include none.conf;", "no such file"),
+            ("include nginx.conf;", "does one include itself?"),
+        ] {
+            let why = read(&[("nginx.conf", text)]).expect_err(text);
+            assert!(why.contains(words), "{text}: {why}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_in_it_does_not_panic(text in "(?s).{0,200}", words in "[a-z{}; \"'\\\\$*#\n]{0,120}") {
+            let _ = tokens(&text);
+            if let Ok(tokens) = tokens(&words) {
+                let mut reader = Reader { folder: PathBuf::from("/nowhere"), files: 0, depth: 0, records: Vec::new() };
+                let _ = reader.directives(&tokens);
+            }
+            let _ = fits(&words.chars().take(8).collect::<String>(), &text.chars().take(20).collect::<String>());
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Any page of Prometheus metrics: one metric says for each backend whether it is up, another counts requests.
+//!
+//! Which they are stands in the settings, or in a preset that knows a program's names. A source without `up_metric` counts
+//! requests only.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use url::Url;
+
+use super::exposition::{Sample, Selector, samples};
+use super::fetch::Fetcher;
+use super::{Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
+use crate::protocol::{Admin, Health};
+
+/// The row of this kind.
+pub(super) const KIND: Kind = Kind {
+    name: "prometheus",
+    schemes: &["http", "https"],
+    options: &[
+        "preset",
+        "up_metric",
+        "requests_metric",
+        "pool_label",
+        "backend_label",
+        "pool",
+        "user",
+        "password",
+        "cacert",
+        "insecure",
+    ],
+    telling: Telling::Impossible,
+    new,
+};
+
+/// What a program calls its metrics.
+struct Preset {
+    name: &'static str,
+    up: &'static str,
+    requests: &'static str,
+    pool_label: &'static str,
+    backend_label: &'static str,
+}
+
+const PRESETS: &[Preset] = &[
+    Preset {
+        name: "traefik",
+        up: "traefik_service_server_up",
+        requests: "traefik_entrypoint_requests_total",
+        pool_label: "service",
+        backend_label: "url",
+    },
+    Preset {
+        name: "caddy",
+        up: "caddy_reverse_proxy_upstreams_healthy",
+        requests: "caddy_http_requests_total",
+        pool_label: "",
+        backend_label: "upstream",
+    },
+    Preset {
+        name: "envoy",
+        up: "envoy_cluster_membership_healthy",
+        requests: "envoy_http_downstream_rq_total",
+        pool_label: "",
+        backend_label: "envoy_cluster_name",
+    },
+    Preset {
+        name: "haproxy",
+        up: "haproxy_server_status{state=\"UP\"}",
+        requests: "haproxy_frontend_http_requests_total",
+        pool_label: "proxy",
+        backend_label: "server",
+    },
+];
+
+struct Prometheus {
+    fetcher: Fetcher,
+    url: Url,
+    mapping: Mapping,
+}
+
+/// What of a page means what.
+struct Mapping {
+    up: Option<Selector>,
+    requests: Option<Selector>,
+    pool_label: Option<String>,
+    backend_label: Option<String>,
+    /// Where there is no label for it.
+    pool: String,
+}
+
+fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
+    let url = options.url.as_deref().ok_or("a source of kind `prometheus` needs a `url`".to_owned())?;
+    let fetcher = Fetcher::new(url, options)?;
+    let url = fetcher.base().clone();
+    Ok(Arc::new(Prometheus { url, fetcher, mapping: Mapping::new(options)? }))
+}
+
+impl Mapping {
+    fn new(options: &SourceOptions) -> Result<Mapping, String> {
+        let preset = match &options.preset {
+            None => None,
+            Some(name) => {
+                let names = || PRESETS.iter().map(|preset| preset.name).collect::<Vec<_>>().join(", ");
+                let known = PRESETS.iter().find(|preset| preset.name == name);
+                Some(known.ok_or_else(|| format!("there is no `preset` `{name}`; there are {}", names()))?)
+            }
+        };
+        let text = |given: &Option<String>, preset: Option<&str>| {
+            given.clone().or_else(|| preset.map(str::to_owned)).filter(|text| !text.is_empty())
+        };
+        let selector = |text: Option<String>| text.as_deref().map(Selector::parse).transpose();
+        let mapping = Mapping {
+            up: selector(text(&options.up_metric, preset.map(|preset| preset.up)))?,
+            requests: selector(text(&options.requests_metric, preset.map(|preset| preset.requests)))?,
+            pool_label: text(&options.pool_label, preset.map(|preset| preset.pool_label)),
+            backend_label: text(&options.backend_label, preset.map(|preset| preset.backend_label)),
+            pool: options.pool.clone().or_else(|| options.preset.clone()).unwrap_or_else(|| "metrics".to_owned()),
+        };
+        match (&mapping.up, &mapping.requests, &mapping.backend_label) {
+            (None, None, _) => {
+                Err("a source of kind `prometheus` needs a `preset`, an `up_metric` or a `requests_metric`".to_owned())
+            }
+            (Some(_), _, None) => Err("`up_metric` needs a `backend_label`: which label holds the address?".to_owned()),
+            _ => Ok(mapping),
+        }
+    }
+
+    fn reading(&self, text: &str) -> Result<Reading, String> {
+        let samples = samples(text)?;
+        let wanted = |selector: &Option<Selector>| {
+            let selector = selector.clone();
+            samples.iter().filter(move |sample| selector.as_ref().is_some_and(|selector| selector.matches(sample)))
+        };
+        let backends: Vec<Record> = wanted(&self.up).filter_map(|sample| self.record(sample)).collect();
+        let requests: Vec<Counter> = wanted(&self.requests)
+            .filter_map(|sample| Some(Counter { name: sample.series(), value: sample.count()? }))
+            .collect();
+        Ok(Reading { backends, requests })
+    }
+
+    fn record(&self, sample: &Sample<'_>) -> Option<Record> {
+        let name = sample.label(self.backend_label.as_deref()?)?;
+        let pool = self.pool_label.as_deref().and_then(|label| sample.label(label)).unwrap_or(&self.pool);
+        let status = match sample.value {
+            value if value.is_nan() => Health::Unknown,
+            value if value > 0.0 => Health::Healthy,
+            _ => Health::Unhealthy,
+        };
+        let state = if status == Health::Healthy { "up" } else { "down" }.to_owned();
+        Some(Record {
+            pool: pool.to_owned(),
+            name: name.to_owned(),
+            address: address(name),
+            weight: 1,
+            admin: Admin::Enabled,
+            finding: Some(Finding { status, state, detail: None, latency: None, last_change: None }),
+        })
+    }
+}
+
+/// `host:port` of a URL; anything else as it is.
+pub(super) fn address(name: &str) -> String {
+    let url = Url::parse(name).ok().filter(|url| url.host().is_some());
+    match url.as_ref().and_then(|url| Some((url.host_str()?, url.port_or_known_default()?))) {
+        Some((host, port)) => format!("{host}:{port}"),
+        None => name.to_owned(),
+    }
+}
+
+impl Source for Prometheus {
+    fn read(&self) -> BoxFuture<'_, Result<Reading, String>> {
+        Box::pin(async {
+            let page = self.fetcher.get(self.url.clone()).await?;
+            let text = String::from_utf8(page.body).map_err(|_| "what came is not text".to_owned())?;
+            self.mapping.reading(&text)
+        })
+    }
+
+    fn counts(&self) -> bool {
+        self.mapping.requests.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(preset: &str, text: &str) -> (Vec<(String, String, Health)>, u64) {
+        let options = SourceOptions { preset: Some(preset.to_owned()), ..SourceOptions::default() };
+        let reading = Mapping::new(&options).expect("a preset").reading(text).expect("metrics");
+        let backends = reading.backends.into_iter();
+        let backends = backends.map(|one| (one.pool, one.address, one.finding.expect("found out").status)).collect();
+        (backends, reading.requests.iter().map(|counter| counter.value).sum())
+    }
+
+    fn one(pool: &str, address: &str, status: Health) -> (String, String, Health) {
+        (pool.to_owned(), address.to_owned(), status)
+    }
+
+    #[test]
+    fn each_preset_knows_its_program() {
+        use Health::{Healthy, Unhealthy};
+        let traefik = "traefik_service_server_up{service=\"web@file\",url=\"http://10.0.0.1:80\"} 1\n\
+                       traefik_service_server_up{service=\"web@file\",url=\"https://10.0.0.2\"} 0\n\
+                       traefik_entrypoint_requests_total{code=\"200\",entrypoint=\"web\",method=\"GET\",protocol=\"http\"} 7\n\
+                       traefik_entrypoint_requests_total{code=\"404\",entrypoint=\"web\",method=\"GET\",protocol=\"http\"} 2\n";
+        let (up, down) = (one("web@file", "10.0.0.1:80", Healthy), one("web@file", "10.0.0.2:443", Unhealthy));
+        assert_eq!(read("traefik", traefik), (vec![up, down], 9));
+        let caddy = "caddy_reverse_proxy_upstreams_healthy{upstream=\"127.0.0.1:8081\"} 1\n\
+                     caddy_http_requests_total{handler=\"subroute\",server=\"srv0\"} 5\n";
+        assert_eq!(read("caddy", caddy), (vec![one("caddy", "127.0.0.1:8081", Healthy)], 5));
+        let haproxy = "haproxy_server_status{proxy=\"app\",server=\"a\",state=\"DOWN\"} 1\n\
+                       haproxy_server_status{proxy=\"app\",server=\"a\",state=\"UP\"} 0\n\
+                       haproxy_frontend_http_requests_total{proxy=\"in\"} 3\n";
+        assert_eq!(read("haproxy", haproxy), (vec![one("app", "a", Unhealthy)], 3));
+    }
+
+    #[test]
+    fn what_is_missing_or_unknown_is_said() {
+        let refused = |options: SourceOptions| Mapping::new(&options).err().expect("refused");
+        assert!(refused(SourceOptions::default()).contains("needs a `preset`"));
+        let preset = SourceOptions { preset: Some("nginx".to_owned()), ..SourceOptions::default() };
+        assert_eq!(refused(preset), "there is no `preset` `nginx`; there are traefik, caddy, envoy, haproxy");
+        let up = SourceOptions { up_metric: Some("up".to_owned()), ..SourceOptions::default() };
+        assert_eq!(refused(up), "`up_metric` needs a `backend_label`: which label holds the address?");
+    }
+}

@@ -1,0 +1,203 @@
+//! Traefik, by its API: the services with servers, and their status where Traefik checks it.
+//!
+//! A service is a pool. Where no health check is configured Traefik says `UP` of every server, so ours says. Request counts
+//! come from the metrics, if `metrics_url` says where they are.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde::Deserialize;
+use url::Url;
+
+use super::exposition::samples;
+use super::fetch::Fetcher;
+use super::prometheus::address;
+use super::{Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
+use crate::protocol::{Admin, Health};
+
+/// The row of this kind.
+pub(super) const KIND: Kind = Kind {
+    name: "traefik",
+    schemes: &["http", "https"],
+    options: &["metrics_url", "user", "password", "cacert", "insecure"],
+    telling: Telling::Impossible,
+    new,
+};
+
+/// Services of one page.
+const PER_PAGE: &str = "100";
+
+/// Pages that are read: ten thousand services.
+const PAGES_MAX: u32 = 100;
+
+struct Traefik {
+    fetcher: Fetcher,
+    services: Url,
+    metrics: Option<Url>,
+}
+
+fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
+    let url = options
+        .url
+        .as_deref()
+        .ok_or("a source of kind `traefik` needs a `url`; write `http://127.0.0.1:8080`".to_owned())?;
+    let fetcher = Fetcher::new(url, options)?;
+    let mut services = fetcher.base().clone();
+    services.set_path("/api/http/services");
+    let metrics = options.metrics_url.as_deref().map(|text| match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
+        _ => Err(format!("`metrics_url`: `{text}` is no URL of a web server")),
+    });
+    Ok(Arc::new(Traefik { fetcher, services, metrics: metrics.transpose()? }))
+}
+
+impl Source for Traefik {
+    fn read(&self) -> BoxFuture<'_, Result<Reading, String>> {
+        Box::pin(async {
+            let mut backends = Vec::new();
+            let mut page = 1;
+            loop {
+                let mut url = self.services.clone();
+                url.query_pairs_mut().clear().append_pair("per_page", PER_PAGE).append_pair("page", &page.to_string());
+                let answer = self.fetcher.get(url).await?;
+                backends.extend(services(&answer.body)?);
+                let next = answer.headers.get("x-next-page").and_then(|next| next.to_str().ok()?.parse().ok());
+                // The last page says that the first comes next.
+                match next {
+                    Some(next) if next > page && next <= PAGES_MAX => page = next,
+                    _ => break,
+                }
+            }
+            let requests = match &self.metrics {
+                None => Vec::new(),
+                Some(url) => requests(&String::from_utf8_lossy(&self.fetcher.get(url.clone()).await?.body))?,
+            };
+            Ok(Reading { backends, requests })
+        })
+    }
+
+    fn counts(&self) -> bool {
+        self.metrics.is_some()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Service {
+    name: String,
+    #[serde(default)]
+    load_balancer: Option<LoadBalancer>,
+    #[serde(default)]
+    server_status: HashMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LoadBalancer {
+    #[serde(default)]
+    servers: Vec<Server>,
+    #[serde(default)]
+    health_check: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Server {
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    weight: Option<u32>,
+}
+
+fn services(json: &[u8]) -> Result<Vec<Record>, String> {
+    let services: Vec<Service> =
+        serde_json::from_slice(json).map_err(|error| format!("the services are not understood: {error}"))?;
+    // Traefik's own: its API and dashboard.
+    let theirs = services.into_iter().filter(|service| !service.name.ends_with("@internal"));
+    let records = theirs.flat_map(|service| {
+        let Service { name, load_balancer, server_status } = service;
+        let (servers, checked) = match load_balancer {
+            Some(balancer) => (balancer.servers, balancer.health_check.is_some_and(|check| !check.is_null())),
+            None => (Vec::new(), false),
+        };
+        servers.into_iter().map(move |server| {
+            let state = server_status.get(&server.url).map_or("", String::as_str);
+            let finding = checked.then(|| Finding {
+                status: match state {
+                    "UP" => Health::Healthy,
+                    "DOWN" => Health::Unhealthy,
+                    _ => Health::Unknown,
+                },
+                state: state.to_owned(),
+                detail: None,
+                latency: None,
+                last_change: None,
+            });
+            Record {
+                pool: name.clone(),
+                address: address(&server.url),
+                name: server.url,
+                weight: server.weight.unwrap_or(1),
+                admin: Admin::Enabled,
+                finding,
+            }
+        })
+    });
+    Ok(records.collect())
+}
+
+fn requests(text: &str) -> Result<Vec<Counter>, String> {
+    let samples = samples(text)?;
+    let entries = samples.iter().filter(|sample| sample.name == "traefik_entrypoint_requests_total");
+    // Its API and metrics stand behind an entry point of their own, by default called `traefik`.
+    let theirs = entries.filter(|sample| sample.label("entrypoint") != Some("traefik"));
+    Ok(theirs.filter_map(|sample| Some(Counter { name: sample.series(), value: sample.count()? })).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_status_counts_where_it_was_checked() {
+        let servers = json!([{"url": "http://10.0.0.1:80", "weight": 3}, {"url": "https://10.0.0.2"}, {"url": "http://10.0.0.3:8080/"}]);
+        let status = json!({"http://10.0.0.1:80": "UP", "https://10.0.0.2": "DOWN"});
+        let list = json!([
+            {"name": "web@file", "loadBalancer": {"servers": servers, "healthCheck": {"path": "/"}}, "serverStatus": status},
+            {"name": "raw@file", "loadBalancer": {"servers": [{"url": "http://h:1"}]}, "serverStatus": {"http://h:1": "UP"}},
+            {"name": "api@internal", "status": "enabled"},
+            {"name": "split@file", "weighted": {}},
+        ]);
+        let records = services(list.to_string().as_bytes()).expect("services");
+        let found: Vec<_> = records
+            .iter()
+            .map(|one| {
+                (
+                    one.pool.as_str(),
+                    one.address.as_str(),
+                    one.weight,
+                    one.finding.as_ref().map(|finding| finding.status),
+                )
+            })
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("web@file", "10.0.0.1:80", 3, Some(Health::Healthy)),
+                ("web@file", "10.0.0.2:443", 1, Some(Health::Unhealthy)),
+                ("web@file", "10.0.0.3:8080", 1, Some(Health::Unknown)),
+                ("raw@file", "h:1", 1, None),
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_it_does_not_panic(text in "[\\[\\]{}\":a-zA-Z_,0-9]{0,200}") {
+            let _ = services(text.as_bytes());
+        }
+    }
+}

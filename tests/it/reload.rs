@@ -1,0 +1,103 @@
+//! Reading the settings again while the server runs: by SIGHUP, by a new file, by order.
+
+use rustix::process::Signal;
+use serde_json::Value;
+use veloflux::protocol::Feed;
+use veloflux::protocol::control::CONTROL_PATH;
+
+use crate::support::server::home;
+use crate::support::wait::eventually;
+use crate::support::{PATIENCE, StubBackend, TestServer};
+
+fn pool(addresses: &[String]) -> String {
+    let pool = |address: &String| format!("{{ address = \"{address}\", weight = 1 }}");
+    let list = addresses.iter().map(pool).collect::<Vec<_>>().join(", ");
+    format!("[[pool]]\nname = \"web\"\nbackends = [{list}]\n[pool.check]\ninterval = \"500ms\"\n")
+}
+
+fn list(server: &TestServer) -> Vec<Value> {
+    server.open(Feed::Backends).json()["data"].as_array().expect("a list first").clone()
+}
+
+/// Waits until these are the backends, and all are healthy.
+fn settled(server: &TestServer, addresses: &[String]) -> Vec<Value> {
+    eventually(PATIENCE, || {
+        let list = list(server);
+        let healthy = list.iter().all(|backend| backend["status"] == "healthy");
+        let same =
+            list.iter().map(|backend| backend["address"].as_str()).eq(addresses.iter().map(|one| Some(one.as_str())));
+        if healthy && same { Ok(list) } else { Err(format!("{list:?}\n{}", server.stderr())) }
+    })
+}
+
+/// Puts a file in the place of the settings, as editors do.
+fn put(server: &TestServer, text: &str) {
+    let home = server.home();
+    let (aside, file) = (home.path().join("aside"), home.path().join("veloflux.toml"));
+    std::fs::write(&aside, text).expect("a file of ours");
+    std::fs::rename(aside, file).expect("a file of ours");
+}
+
+#[test]
+fn what_is_added_begins_what_stays_keeps_its_history_and_what_is_removed_goes() {
+    let stubs = [StubBackend::start(), StubBackend::start(), StubBackend::start()];
+    let [a, b, c] = stubs.each_ref().map(|stub| stub.address());
+    let both = [a.clone(), b.clone()];
+    let server = TestServer::builder_in(home()).config(&pool(&both)).start();
+    let before = settled(&server, &both);
+    let mut feed = server.open(Feed::Backends);
+    let then = [b.clone(), c];
+    put(&server, &pool(&then));
+    server.signal(Signal::HUP);
+    let snapshot = feed.json_until(PATIENCE, |message| {
+        message["type"] == "backends" && message["data"].as_array().is_some_and(|list| list[0]["address"] == b.as_str())
+    });
+    assert_eq!(snapshot["data"][0]["status"], "healthy", "it was before: {snapshot}");
+    assert_eq!(snapshot["data"][0]["last_change"], before[1]["last_change"], "{snapshot}");
+    settled(&server, &then);
+    assert!(server.stderr().contains("removed") && server.stderr().contains("added"), "{}", server.stderr());
+}
+
+#[test]
+fn a_file_that_is_put_in_place_is_noticed_and_a_wrong_one_changes_nothing() {
+    let stubs = [StubBackend::start(), StubBackend::start()];
+    let [a, b] = stubs.each_ref().map(|stub| stub.address());
+    let one = [a.clone()];
+    let server = TestServer::builder_in(home()).config(&pool(&one)).start();
+    settled(&server, &one);
+    put(&server, &format!("{}rise = 0\n", pool(&[a.clone(), b.clone()])));
+    let status = eventually(PATIENCE, || match server.open(Feed::Status).json()["data"].clone() {
+        status if status["status"] == "degraded" => Ok(status),
+        status => Err(status.to_string()),
+    });
+    let reason = status["reasons"][0].as_str().expect("a reason");
+    assert!(reason.contains("still hold") && reason.contains("veloflux.toml`, line 6: `rise`"), "{reason}");
+    assert_eq!(list(&server).len(), 1, "the old ones hold");
+    let both = [a, b];
+    put(&server, &pool(&both));
+    settled(&server, &both);
+    eventually(PATIENCE, || match server.open(Feed::Status).json()["data"].clone() {
+        status if status["status"] == "healthy" => Ok(()),
+        status => Err(status.to_string()),
+    });
+}
+
+#[test]
+fn by_order_it_says_what_has_changed_and_what_cannot() {
+    let stub = StubBackend::start();
+    let server = TestServer::builder_in(home()).config(&pool(&[stub.address()])).start();
+    settled(&server, &[stub.address()]);
+    let reload = || server.post(CONTROL_PATH, r#"{"action":"reload"}"#);
+    assert_eq!(reload().json()["changes"], serde_json::json!([]));
+    put(
+        &server,
+        &format!("[server]\nlisten = \"127.0.0.1:1\"\n[billing]\nunit_price = \"2\"\n{}", pool(&[stub.address()])),
+    );
+    let changes = reload().json()["changes"].to_string();
+    assert!(changes.contains("`[billing]` is read at the start only; restart the server for it"), "{changes}");
+    put(&server, "[srever]\n");
+    let refused = reload();
+    assert_eq!(refused.status, 409);
+    assert!(refused.error().1.contains("did you mean `server`?"), "{refused:?}");
+    assert_eq!(server.get("/livez").status, 200);
+}
