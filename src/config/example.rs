@@ -9,6 +9,7 @@ state_dir = "/var/lib/veloflux"         # the ledger and the generated token; de
 node = "edge-1"                         # default: the host name
 allowed_origins = ["https://ops.example.com"]  # browser pages let in beside our own and local ones
 drain_timeout = "5s"
+# requests_source = "edge"              # whose requests are metered; `self`, or a source; default: all sources that count
 
 [auth]
 # token_file = "/etc/veloflux/token"    # the control token; default: VELOFLUX_TOKEN, else one is generated
@@ -56,6 +57,17 @@ timeout = "2s"
 rise = 2                                # passes in a row until healthy
 fall = 3                                # failures in a row until unhealthy
 degraded_above = "500ms"
+
+# [[source]]                            # backends, and request counts, that somebody else knows
+# name = "edge"
+# kind = "haproxy"                      # haproxy, nginx, caddy, envoy, traefik, prometheus, file, push
+# url = "unix:///run/haproxy/admin.sock"
+# interval = "2s"
+# timeout = "2s"
+# min_healthy = 1                       # of each of its pools
+# critical = true
+# [source.check]                        # for backends that the source does not check itself; as `[pool.check]`
+# path = "/healthz"
 
 [[check]]
 name = "database"

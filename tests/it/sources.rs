@@ -1,6 +1,10 @@
 //! The sources: the feeds tell what load balancers, registries, files and pushes say, at once and truthfully.
 
+mod caddy;
 mod haproxy;
+mod lists;
+mod nginx;
+mod pages;
 
 use std::time::{Duration, Instant};
 
@@ -62,4 +66,31 @@ fn counted(server: &TestServer, wanted: u64) {
         assert!(Instant::now() < end, "{now} of {wanted} requests");
         before = now;
     }
+}
+
+/// Every snippet of the README is a whole settings file that is understood, and its source is what it says.
+#[test]
+fn every_snippet_of_the_readme_is_understood() {
+    let readme = include_str!("../../README.md");
+    let snippets: Vec<&str> = readme
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("```").map(|(snippet, _)| snippet))
+        .filter(|snippet| snippet.contains("[[source]]"))
+        .collect();
+    let mut kinds: Vec<&str> = Vec::new();
+    for snippet in &snippets {
+        let home = home();
+        let file = home.path().join("veloflux.toml");
+        std::fs::write(&file, snippet).expect("a file of ours");
+        let arguments = ["serve", "--check-config", "--config", file.to_str().expect("text")];
+        let finished = crate::support::Veloflux::new(home.path(), arguments).run();
+        assert_eq!(finished.code, 0, "{snippet}: {finished:?}");
+        let kind = veloflux::sources::KINDS.iter().map(|kind| kind.name);
+        kinds.extend(kind.filter(|kind| finished.stdout.contains(&format!(": {kind} every 2s"))));
+    }
+    kinds.sort_unstable();
+    let mut all: Vec<&str> = veloflux::sources::KINDS.iter().map(|kind| kind.name).collect();
+    all.sort_unstable();
+    assert_eq!(kinds, all, "one snippet a kind");
 }

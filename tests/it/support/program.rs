@@ -1,5 +1,6 @@
 //! A real program under a test: started in a folder of its own, killed when the test is over.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -15,7 +16,8 @@ impl Program {
         let log = folder.join("log");
         let output = std::fs::File::options().create(true).append(true).open(&log).expect("a log file");
         let copy = output.try_clone().expect("one more descriptor");
-        let started = command.stdin(Stdio::null()).stdout(output).stderr(copy).spawn();
+        // It leads a group, so that its workers go with it.
+        let started = command.stdin(Stdio::null()).stdout(output).stderr(copy).process_group(0).spawn();
         let child = started.unwrap_or_else(|error| panic!("{command:?} does not start ({error}); install it"));
         Program { child, log }
     }
@@ -37,9 +39,13 @@ impl Program {
         self.log()
     }
 
-    /// Kills it as `kill -9` does.
+    fn kill_group(&self) {
+        let _ = rustix::process::kill_process_group(self.pid(), rustix::process::Signal::KILL);
+    }
+
+    /// Kills it, and whatever it has started, as `kill -9` does.
     pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("it is ours");
+        self.kill_group();
         self.child.wait().expect("it is ours");
     }
 }
@@ -47,7 +53,7 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         // It may have ended by itself, which the test has noticed by now.
-        let _ = self.child.kill();
+        self.kill_group();
         let _ = self.child.wait();
     }
 }

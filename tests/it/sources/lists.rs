@@ -1,0 +1,80 @@
+//! Backends that somebody lists: in a file that is watched, and by pushing them.
+
+use veloflux::limits::PUSH_BYTES_MAX;
+use veloflux::protocol::Feed;
+
+use super::{backends, becomes, counted, latest, serving};
+use crate::support::wait::eventually;
+use crate::support::{PATIENCE, StubBackend, TestServer, server};
+
+#[test]
+fn a_file_is_followed_also_when_an_editor_puts_another_in_its_place() {
+    let stub = StubBackend::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("backends.json");
+    let write = |text: &str| {
+        let aside = folder.path().join("aside");
+        std::fs::write(&aside, text).expect("a file of ours");
+        std::fs::rename(aside, &file).expect("a file of ours");
+    };
+    write(&format!(
+        r#"{{"backends":[{{"address":"{}","weight":2}},{{"address":"10.0.0.9:1","status":"degraded"}}]}}"#,
+        stub.address()
+    ));
+    let server = serving(&format!("kind = \"file\"\nfile = {file:?}\npool = \"web\"\ninterval = \"10s\""));
+    becomes(&server, &stub.address(), &[("status", "healthy"), ("pool", "web"), ("source", "edge")]);
+    becomes(&server, "10.0.0.9:1", &[("status", "degraded")]);
+    let mut feed = server.open(Feed::Backends);
+    write(&format!(r#"{{"backends":[{{"address":"{}","admin":"maintenance"}}]}}"#, stub.address()));
+    // Long before the ten seconds are over.
+    let list = feed.json_until(PATIENCE / 2, |message| message["data"].as_array().is_some_and(|list| list.len() == 1));
+    assert_eq!(
+        (&list["data"][0]["admin"], &list["data"][0]["status"]),
+        (&"maintenance".into(), &"healthy".into()),
+        "{list}"
+    );
+    write("{\"backends\":[{}]}");
+    eventually(PATIENCE, || match latest(&server, Feed::Status) {
+        status if status["reasons"].to_string().contains("missing field `address`") => Ok(()),
+        status => Err(status.to_string()),
+    });
+    assert_eq!(backends(&server).len(), 1);
+}
+
+#[test]
+fn what_is_pushed_is_told_at_once_and_goes_stale_without_more() {
+    let server = serving("kind = \"push\"\nttl = \"3s\"\npool = \"web\"");
+    let push = |server: &TestServer, name: &str, body: &str| server.post(&format!("/api/sources/{name}"), body);
+    let document = |status: &str, requests: u64| {
+        format!(
+            r#"{{"backends":[{{"address":"10.0.0.1:80","status":"{status}","detail":"says the test"}}],"requests":{{"in":{requests}}}}}"#
+        )
+    };
+    let answer = push(&server, "edge", &document("healthy", 10));
+    assert_eq!((answer.status, &answer.json()["accepted"]), (200, &1.into()), "{answer:?}");
+    let (_, took) = becomes(&server, "10.0.0.1:80", &[("status", "healthy"), ("pool", "web"), ("source", "edge")]);
+    assert!(took < std::time::Duration::from_secs(1), "{took:?}");
+    push(&server, "edge", &document("unhealthy", 14));
+    becomes(&server, "10.0.0.1:80", &[("status", "unhealthy"), ("detail", "says the test")]);
+    counted(&server, 4);
+    becomes(&server, "10.0.0.1:80", &[("status", "unknown")]);
+    let reason = latest(&server, Feed::Status)["reasons"][0].to_string();
+    assert!(reason.contains("nothing was pushed for more than 3 s"), "{reason}");
+
+    for (name, body, status, words) in [
+        ("edg", "{}".to_owned(), 404, "there is no source `edg`; there are edge"),
+        ("edge", "{}".to_owned(), 400, "missing field `backends`"),
+        ("edge", document("fine", 1), 400, "fine"),
+        ("edge", " ".repeat(PUSH_BYTES_MAX + 1), 413, "at most"),
+    ] {
+        let refused = push(&server, name, &body);
+        assert_eq!(refused.status, status, "{refused:?}");
+        assert!(refused.error().1.contains(words), "{refused:?}");
+    }
+    let anonymous = crate::support::http::request(server.address(), "POST", "/api/sources/edge", &[], "{}");
+    assert_eq!(anonymous.status, 401);
+    let other = server::home();
+    std::fs::write(other.path().join("x.csv"), "address\n").expect("a file of ours");
+    let read = serving(&format!("kind = \"file\"\nfile = {:?}", other.path().join("x.csv")));
+    assert_eq!(push(&read, "edge", "{}").status, 409);
+}
