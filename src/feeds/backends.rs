@@ -76,7 +76,7 @@ impl Backends {
         let list: Vec<Backend> = members.into_iter().map(|member| member.backend).collect();
         if updates.is_empty() || updates.len() > UPDATES_PER_TICK_MAX || together {
             // An empty tick still says that we are alive, and the list says it best.
-            return Some(Change::Whole(Message::Backends(list)));
+            return Some(Change::whole(Message::Backends(list)));
         }
         Some(Change::Parts(updates, Arc::new(list)))
     }

@@ -26,7 +26,7 @@ impl Producer for Meterman {
                 // A ledger that cannot be written shows in `partial` and in the status; the figures still hold.
                 let _ = self.world.meter.book().await;
             }
-            Some(Change::Whole(Message::Billing(self.world.meter.invoice(Timestamp::now()).into())))
+            Some(Change::whole(Message::Billing(self.world.meter.invoice(Timestamp::now()).into())))
         })
     }
 }

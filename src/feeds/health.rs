@@ -55,7 +55,7 @@ impl Producer for Report {
             } else {
                 dependencies.iter().zip(self.world.dependencies.states()).map(dependency).collect()
             };
-            Some(Change::Whole(Message::Health(report(details, Timestamp::now()))))
+            Some(Change::whole(Message::Health(report(details, Timestamp::now()))))
         })
     }
 }

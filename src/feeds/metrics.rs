@@ -106,7 +106,7 @@ impl Producer for Sampler {
     }
 
     fn produce(&mut self, cause: Cause) -> BoxFuture<'_, Option<Change>> {
-        Box::pin(async move { self.measure(cause).await.map(|metrics| Change::Whole(Message::Metrics(metrics))) })
+        Box::pin(async move { self.measure(cause).await.map(|metrics| Change::whole(Message::Metrics(metrics))) })
     }
 }
 

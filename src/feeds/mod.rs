@@ -47,9 +47,17 @@ pub enum Cause {
 #[derive(Debug, Clone)]
 pub enum Change {
     /// One message that is also the whole current state.
-    Whole(Message),
+    Whole(Box<Message>),
     /// What changed of some backends, each in its own message, and the whole list as it is now.
     Parts(Vec<BackendUpdate>, Arc<Vec<Backend>>),
+}
+
+impl Change {
+    /// One message that is also the whole current state.
+    #[must_use]
+    pub fn whole(message: Message) -> Self {
+        Self::Whole(Box::new(message))
+    }
 }
 
 /// What a feed has to say, on its way to the connections.

@@ -90,7 +90,7 @@ impl Producer for RollUp {
                 self.world.vitals.measure();
                 join(self.world.fleet.refresh(), self.world.dependencies.check_now()).await;
             }
-            self.status(cause).map(|status| Change::Whole(Message::Status(status)))
+            self.status(cause).map(|status| Change::whole(Message::Status(status)))
         })
     }
 }

@@ -64,7 +64,7 @@ impl Stream {
     pub fn burst(&mut self, feed: Feed, epoch: u32, change: Change) -> Burst {
         let before = self.seq;
         let (messages, list) = match change {
-            Change::Whole(message) => (vec![message], None),
+            Change::Whole(message) => (vec![*message], None),
             Change::Parts(updates, list) => (updates.into_iter().map(Message::BackendsUpdate).collect(), Some(list)),
         };
         let mut out = Vec::new();

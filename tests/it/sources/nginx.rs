@@ -96,7 +96,7 @@ fn its_upstreams_are_checked_and_its_requests_counted_through_reloads_and_restar
     a.revive();
     becomes(&server, &first, &[("status", "healthy")]);
     // A reload: what the file says, and the counts go on.
-    rig.servers(&[second.clone()]);
+    rig.servers(std::slice::from_ref(&second));
     kill_process(rig.program.as_ref().expect("it runs").pid(), Signal::HUP).expect("it is ours");
     eventually(PATIENCE, || match &backends(&server)[..] {
         [only] if only["address"] == second.as_str() && only["admin"] == "enabled" => Ok(()),
