@@ -60,7 +60,7 @@ degraded_above = "500ms"
 
 # [[source]]                            # backends, and request counts, that somebody else knows
 # name = "edge"
-# kind = "haproxy"                      # haproxy, nginx, caddy, envoy, traefik, prometheus, file, push
+# kind = "haproxy"                      # haproxy, nginx, caddy, envoy, traefik, prometheus, dns, file, push
 # url = "unix:///run/haproxy/admin.sock"
 # interval = "2s"
 # timeout = "2s"

@@ -3,6 +3,7 @@
 
 pub mod certificate;
 pub mod dial;
+pub mod dns;
 pub mod fault;
 pub mod http;
 pub mod resolve;

@@ -5,6 +5,7 @@
 //! [`Poller`]'s.
 
 mod caddy;
+mod dns;
 mod envoy;
 mod exposition;
 mod fetch;
@@ -29,5 +30,14 @@ pub use reading::{Counter, Finding, Reading, Record, Which, Wish};
 pub use spec::{SourceSpec, kind};
 
 /// Every kind of source.
-pub const KINDS: &[Kind] =
-    &[haproxy::KIND, nginx::KIND, caddy::KIND, envoy::KIND, traefik::KIND, prometheus::KIND, file::KIND, push::KIND];
+pub const KINDS: &[Kind] = &[
+    haproxy::KIND,
+    nginx::KIND,
+    caddy::KIND,
+    envoy::KIND,
+    traefik::KIND,
+    prometheus::KIND,
+    dns::KIND,
+    file::KIND,
+    push::KIND,
+];

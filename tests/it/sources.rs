@@ -1,6 +1,7 @@
 //! The sources: the feeds tell what load balancers, registries, files and pushes say, at once and truthfully.
 
 mod caddy;
+mod dns;
 mod haproxy;
 mod lists;
 mod nginx;
