@@ -82,15 +82,15 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l ping-timeout
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l max-missed-pings -d 'Pings in a row without a sign of life that end the connection' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l ping-mode -d 'How to ping: a WebSocket ping frame, or a JSON message' -r -f -a "frame\t'A ping frame'
 message\t'`{"type":"ping","timestamp":…}`'"
-complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same [default: http://127.0.0.1:8080]' -r -f
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s H -l header -d 'Header to send with every request; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l key -d 'PEM file of the client certificate\'s key' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together [default: 10s]' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l color -d 'When to colour [default: auto]' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l json -d 'The same as `--format json`'
@@ -151,15 +151,15 @@ prometheus\t'Samples for the textfile collector of node_exporter'
 junit\t'JUnit XML'
 tap\t'Test Anything Protocol, version 13'
 github\t'Annotations of GitHub Actions'"
-complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same [default: http://127.0.0.1:8080]' -r -f
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s H -l header -d 'Header to send with every request; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l key -d 'PEM file of the client certificate\'s key' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together [default: 10s]' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l color -d 'When to colour [default: auto]' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -l conformance -d 'Send broken frames to the named targets, to see whether the server keeps to RFC 6455'
@@ -171,15 +171,15 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s h -l help -d
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l timeout -d 'Fail (124) if there is no answer in this time' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
 json\t'For programs'"
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same [default: http://127.0.0.1:8080]' -r -f
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -s H -l header -d 'Header to send with every request; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l key -d 'PEM file of the client certificate\'s key' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together [default: 10s]' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l color -d 'When to colour [default: auto]' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fish_seen_subcommand_from force-update pause resume check reload drain maintenance enable weight" -l dry-run -d 'Show the request with the token redacted, and send nothing'
@@ -200,15 +200,15 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and not __fis
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l timeout -d 'Fail (124) if there is no answer in this time' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
 json\t'For programs'"
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same [default: http://127.0.0.1:8080]' -r -f
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -s H -l header -d 'Header to send with every request; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l key -d 'PEM file of the client certificate\'s key' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together [default: 10s]' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l color -d 'When to colour [default: auto]' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from force-update" -l verify -d 'Look whether it was done: listen to the feeds meanwhile, and show which sent and how fast'
@@ -221,15 +221,15 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l timeout -d 'Fail (124) if there is no answer in this time' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
 json\t'For programs'"
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same [default: http://127.0.0.1:8080]' -r -f
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -s H -l header -d 'Header to send with every request; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l key -d 'PEM file of the client certificate\'s key' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together [default: 10s]' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l color -d 'When to colour [default: auto]' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from pause" -l verify -d 'Ask again afterwards whether it was done'
@@ -242,15 +242,15 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l timeout -d 'Fail (124) if there is no answer in this time' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
 json\t'For programs'"
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same [default: http://127.0.0.1:8080]' -r -f
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -s H -l header -d 'Header to send with every request; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l key -d 'PEM file of the client certificate\'s key' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together [default: 10s]' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l color -d 'When to colour [default: auto]' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from resume" -l verify -d 'Ask again afterwards whether it was done'
@@ -263,15 +263,15 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l timeout -d 'Fail (124) if there is no answer in this time' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
 json\t'For programs'"
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same [default: http://127.0.0.1:8080]' -r -f
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -s H -l header -d 'Header to send with every request; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l key -d 'PEM file of the client certificate\'s key' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together [default: 10s]' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l color -d 'When to colour [default: auto]' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from check" -l dry-run -d 'Show the request with the token redacted, and send nothing'
@@ -283,15 +283,15 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l timeout -d 'Fail (124) if there is no answer in this time' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
 json\t'For programs'"
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same [default: http://127.0.0.1:8080]' -r -f
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -s H -l header -d 'Header to send with every request; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l key -d 'PEM file of the client certificate\'s key' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together [default: 10s]' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l color -d 'When to colour [default: auto]' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -l dry-run -d 'Show the request with the token redacted, and send nothing'
@@ -306,15 +306,15 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l timeout -d 'Fail (124) if there is no answer in this time' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
 json\t'For programs'"
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same [default: http://127.0.0.1:8080]' -r -f
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -s H -l header -d 'Header to send with every request; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l key -d 'PEM file of the client certificate\'s key' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together [default: 10s]' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l color -d 'When to colour [default: auto]' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l dry-run -d 'Show the request with the token redacted, and send nothing'
@@ -329,15 +329,15 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l timeout -d 'Fail (124) if there is no answer in this time' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
 json\t'For programs'"
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same [default: http://127.0.0.1:8080]' -r -f
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -s H -l header -d 'Header to send with every request; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l key -d 'PEM file of the client certificate\'s key' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together [default: 10s]' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l color -d 'When to colour [default: auto]' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l dry-run -d 'Show the request with the token redacted, and send nothing'
@@ -350,15 +350,15 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l timeout -d 'Fail (124) if there is no answer in this time' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
 json\t'For programs'"
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same [default: http://127.0.0.1:8080]' -r -f
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -s H -l header -d 'Header to send with every request; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l key -d 'PEM file of the client certificate\'s key' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together [default: 10s]' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l color -d 'When to colour [default: auto]' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l dry-run -d 'Show the request with the token redacted, and send nothing'
@@ -373,15 +373,15 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l timeout -d 'Fail (124) if there is no answer in this time' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
 json\t'For programs'"
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same' -r -f
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -s s -l server -d 'Address of a server; repeat it for several nodes. http and ws, https and wss mean the same [default: http://127.0.0.1:8080]' -r -f
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l token-file -d 'File that holds the token, `-` for standard input' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -s H -l header -d 'Header to send with every request; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l cacert -d 'PEM file of certificates to trust beside those of the system' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l cert -d 'PEM file of the client certificate' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l key -d 'PEM file of the client certificate\'s key' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l resolve -d 'Connect to ADDRESS in place of what HOST resolves to, and without a proxy; repeat it for several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l connect-timeout -d 'Longest time to connect: name lookup, TCP, TLS and upgrade together [default: 10s]' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l color -d 'When to colour [default: auto]' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise'
 always\t'Always'
 never\t'Never'"
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l dry-run -d 'Show the request with the token redacted, and send nothing'

@@ -187,7 +187,7 @@ pub(super) mod tests {
             host: Some("h".to_owned()),
             cacert: Some("ca.pem".into()),
             insecure: true,
-            password: Some(Secret::parse("x").expect("one word")),
+            password: Some(Secret::token("x").expect("one word")),
         };
         let all: Vec<&str> = all.given().collect();
         assert_eq!(all.len(), 16);
@@ -225,7 +225,7 @@ pub(super) mod tests {
             refused("https://x", &missing),
             "cannot use `/missing/ca.pem` as a list of authorities: no such file or directory"
         );
-        let twice = ProbeOptions { password: Some(Secret::parse("b").expect("one word")), ..none };
+        let twice = ProbeOptions { password: Some(Secret::token("b").expect("one word")), ..none };
         for url in ["redis://:a@x", "postgres://u:a@x"] {
             assert!(refused(url, &twice).contains("two passwords"), "{url}");
         }

@@ -199,7 +199,10 @@ impl Machine {
     fn slowness(&self) -> Option<String> {
         let (median, threshold) = (median(&self.latencies)?, self.timing.degraded_above?);
         let (median, threshold) = (in_words(median), in_words(threshold));
-        Some(format!("slow: the last {} passes took {median} in the median, wanted {threshold}", self.latencies.len()))
+        Some(match self.latencies.len() {
+            1 => format!("slow: the last pass took {median}, wanted {threshold}"),
+            passes => format!("slow: the last {passes} passes took {median} in the median, wanted {threshold}"),
+        })
     }
 }
 

@@ -13,9 +13,10 @@ use crate::net::route::Pin;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
-    /// Address of a server; repeat it for several nodes. http and ws, https and wss mean the same
+    /// Address of a server; repeat it for several nodes. http and ws, https and wss mean the same [default:
+    /// http://127.0.0.1:8080]
     #[arg(short, long, value_name = "URL", env = "VELOFLUX_SERVER", global = true, value_hint = ValueHint::Url)]
-    #[arg(default_value = "http://127.0.0.1:8080", hide_env_values = true)]
+    #[arg(hide_env_values = true)]
     pub server: Vec<String>,
 
     /// File that holds the token, `-` for standard input
@@ -47,18 +48,18 @@ pub struct ConnectionArgs {
     #[arg(long, value_name = "HOST:PORT:ADDRESS", global = true)]
     pub resolve: Vec<Pin>,
 
-    /// Longest time to connect: name lookup, TCP, TLS and upgrade together
-    #[arg(long, value_name = "DURATION", default_value = "10s", global = true, value_parser = positive)]
-    pub connect_timeout: Duration,
+    /// Longest time to connect: name lookup, TCP, TLS and upgrade together [default: 10s]
+    #[arg(long, value_name = "DURATION", global = true, value_parser = positive)]
+    pub connect_timeout: Option<Duration>,
 }
 
 /// How much is said, and in which colours.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// When to colour
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t, global = true)]
-    pub color: ColorChoice,
+    /// When to colour [default: auto]
+    #[arg(long, value_name = "WHEN", value_enum, global = true)]
+    pub color: Option<ColorChoice>,
 
     /// Say nothing but results and errors
     #[arg(short, long, conflicts_with = "verbose", global = true)]

@@ -10,6 +10,7 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("VELOFLUX_NODE", "name of the node that `serve` is"),
     ("VELOFLUX_LOG", "what `serve` logs, for example `info` or `veloflux=debug`"),
     ("VELOFLUX_SERVER", "server that `watch`, `probe` and `control` speak to"),
+    ("VELOFLUX_CLIENT_CONFIG", "settings file of `watch`, `probe` and `control`"),
     ("VELOFLUX_TOKEN_FILE", "file that holds the token"),
     ("VELOFLUX_TOKEN", "the token itself, for CI secrets"),
     ("http_proxy, https_proxy, all_proxy, no_proxy", "the proxy on the way to a server; never used for this machine"),
@@ -20,6 +21,12 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
 
 /// The files the commands read and write.
 pub const FILES: &[(&str, &str)] = &[
+    (
+        "$XDG_CONFIG_HOME/veloflux/client.toml, else ~/.config/veloflux/client.toml",
+        "what `watch`, `probe` and `control` take for granted where no flag and no variable says otherwise: `server` (one \
+         or a list), `token_file` (sent to those servers only), `cacert`, `cert`, `key`, `insecure`, `connect_timeout`, \
+         `color`; paths are relative to the file",
+    ),
     ("$STATE_DIRECTORY, else $XDG_STATE_HOME/veloflux, else ~/.local/state/veloflux", "state directory of `serve`"),
     ("<state directory>/token", "control token that `serve` generated, readable by its owner only"),
     ("<state directory>/ledger.db", "metered usage"),

@@ -50,7 +50,7 @@ pub fn read(path: &Path) -> Result<Secret, NoToken> {
         (format!("`{}`", path.display()), std::fs::File::open(path).and_then(text_of))
     };
     let text = text.map_err(|error| NoToken::Unreadable { from: from.clone(), why: io_words(&error) })?;
-    Secret::parse(&text).map_err(|why| NoToken::Bad { from, why })
+    Secret::token(&text).map_err(|why| NoToken::Bad { from, why })
 }
 
 fn text_of(source: impl Read) -> std::io::Result<String> {
@@ -64,7 +64,7 @@ fn text_of(source: impl Read) -> std::io::Result<String> {
 /// # Errors
 /// [`NoToken::Bad`] naming the variable.
 pub fn from_variable(name: &str, text: &str) -> Result<Secret, NoToken> {
-    Secret::parse(text).map_err(|why| NoToken::Bad { from: format!("`{name}`"), why })
+    Secret::token(text).map_err(|why| NoToken::Bad { from: format!("`{name}`"), why })
 }
 
 /// The token of the server that runs on this machine behind `endpoint`. None when there is no such server, or it keeps its
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_token_does_not_travel_in_the_clear() {
-        let token = || Secret::parse("hunter2").expect("a token");
+        let token = || Secret::token("hunter2").expect("a token");
         for (url, may) in [("http://127.0.0.1", true), ("https://example.com", true), ("http://example.com", false)] {
             let endpoint = || Server::parse(url).expect(url).itself();
             assert_eq!(endpoint().with_token(token(), Reach::Confidential).is_ok(), may, "{url}");
@@ -139,14 +139,14 @@ mod tests {
     fn the_expiry_of_a_token_is_read_and_anything_else_has_none() {
         let token = |claims: &str| {
             let text = format!("e30.{}.c2ln", BASE64_URL_SAFE_NO_PAD.encode(claims));
-            expiry(&Secret::parse(&text).expect("a token")).map(|at| at.to_string())
+            expiry(&Secret::token(&text).expect("a token")).map(|at| at.to_string())
         };
         assert_eq!(token("{\"exp\":1705314600,\"sub\":\"a\"}").as_deref(), Some("2024-01-15T10:30:00.000Z"));
         for claims in ["{}", "{\"exp\":\"soon\"}", "[]", "{\"exp\":1e300}"] {
             assert_eq!(token(claims), None, "{claims}");
         }
         for text in ["hunter2", "a.b.c", "e30.e30"] {
-            assert_eq!(expiry(&Secret::parse(text).expect("a token")), None, "{text}");
+            assert_eq!(expiry(&Secret::token(text).expect("a token")), None, "{text}");
         }
     }
 

@@ -15,6 +15,7 @@ use crate::client::backoff::{Backoff, Jitter, Schedule};
 use crate::client::connect::Access;
 use crate::client::control::{Answer, NoAnswer, post};
 use crate::client::endpoint::{Endpoint, Server};
+use crate::config::ClientSettings;
 use crate::exit::Exit;
 use crate::limits;
 use crate::net::fault::in_words;
@@ -34,10 +35,10 @@ pub(super) const RETRIES: Schedule = Schedule {
 };
 
 /// Runs the command.
-pub(super) async fn run(args: ControlArgs) -> Exit {
+pub(super) async fn run(args: ControlArgs, saved: &ClientSettings) -> Exit {
     let talk = setup::talk(&args.output);
     let (path, body) = request(&args.action);
-    let ready = Setup::new(&args.connection).and_then(|setup| {
+    let ready = Setup::new(&args.connection, saved).and_then(|setup| {
         let places: Result<Vec<Place>, Failure> =
             setup.servers.iter().map(|server| Place::of(server, path, &args.action, &setup, talk)).collect();
         Ok((places?, setup.access))
@@ -224,10 +225,9 @@ impl Errand<'_> {
     fn show_json(&self, endpoint: &Endpoint, answer: &Answer, verified: Option<&Verified>) -> Result<(), Unwritable> {
         // What is not JSON is passed on as text.
         let body = serde_json::from_str(&answer.body).unwrap_or_else(|_| Value::from(answer.body.as_str()));
-        let mut record = json!({ "server": endpoint.address(), "status": answer.status, "answer": body });
-        if let Some(verified) = verified {
-            record["verified"] = verified.record();
-        }
+        let record = json!({
+            "server": endpoint.address(), "status": answer.status, "answer": body, "verified": verified.map(Verified::record),
+        });
         self.stdout.line(&clean::clean_json(&record.to_string()))
     }
 

@@ -24,6 +24,13 @@ impl Failure {
     fn new(exit: Exit, cause: impl ToString) -> Failure {
         Failure { exit, message: cause.to_string() }
     }
+
+    /// Says it, one line a mistake.
+    fn tell(&self, output: &cli::OutputArgs) -> Exit {
+        let talk = setup::talk(output);
+        self.message.lines().for_each(|line| talk.error(line));
+        self.exit
+    }
 }
 
 /// Runs the command line of this process.
@@ -35,12 +42,25 @@ pub fn run() -> ExitCode {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let exit = match command {
         Command::Serve(args) => block_on(cores, serve::run(args)),
-        Command::Watch(args) => block_on(2, watch::run(*args)),
-        Command::Probe(args) => match block_on(2, probe::run(args)) {
-            probe::Ending::Command(exit) => exit,
-            probe::Ending::Plugin(plugin) => return plugin.into(),
+        Command::Watch(mut args) => match setup::saved(&mut args.output) {
+            Ok(saved) => block_on(2, watch::run(*args, &saved)),
+            Err(failure) => failure.tell(&args.output),
         },
-        Command::Control(args) => block_on(2, control::run(args)),
+        Command::Probe(mut args) => match setup::saved(&mut args.output) {
+            Ok(saved) => match block_on(2, probe::run(args, &saved)) {
+                probe::Ending::Command(exit) => exit,
+                probe::Ending::Plugin(plugin) => return plugin.into(),
+            },
+            Err(failure) if cli::wants_plugin(std::env::args_os()) => {
+                failure.tell(&args.output);
+                return Plugin::Unknown.into();
+            }
+            Err(failure) => failure.tell(&args.output),
+        },
+        Command::Control(mut args) => match setup::saved(&mut args.output) {
+            Ok(saved) => block_on(2, control::run(args, &saved)),
+            Err(failure) => failure.tell(&args.output),
+        },
     };
     signals::end(exit)
 }

@@ -14,6 +14,7 @@ use crate::cli::{ProbeArgs, ProbeFormat, Subject};
 use crate::client::connect::Access;
 use crate::client::endpoint::Endpoint;
 use crate::client::probe::{self, Conformance, Plan, Trial};
+use crate::config::ClientSettings;
 use crate::exit::{Exit, Plugin};
 use crate::limits;
 use crate::net::fault::io_words;
@@ -69,7 +70,7 @@ struct Tried {
 }
 
 /// Runs the command.
-pub(super) async fn run(args: ProbeArgs) -> Ending {
+pub(super) async fn run(args: ProbeArgs, saved: &ClientSettings) -> Ending {
     let format = if args.json { ProbeFormat::Json } else { args.format };
     let ended = |exit: Exit| match format {
         ProbeFormat::Nagios => Ending::Plugin(Plugin::Unknown),
@@ -77,7 +78,7 @@ pub(super) async fn run(args: ProbeArgs) -> Ending {
     };
     let talk = setup::talk(&args.output);
     let subjects = if args.subjects.is_empty() { vec![Subject::All] } else { args.subjects.clone() };
-    let ready = Setup::new(&args.connection).and_then(|setup| {
+    let ready = Setup::new(&args.connection, saved).and_then(|setup| {
         let endpoints = setup.endpoints(&subjects, talk)?;
         consistent(&args, &endpoints)?;
         Ok((endpoints, setup))

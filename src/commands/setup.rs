@@ -1,7 +1,12 @@
-//! What the shared flags come to: servers, how to reach them, which token they are shown, how to speak.
+//! What the shared flags come to, laid over the client's settings file: servers, how to reach them, which token they are
+//! shown, how to speak.
 
-use std::sync::Arc;
+use std::env;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use clap::ValueEnum;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Failure;
@@ -9,6 +14,7 @@ use crate::cli::{ColorChoice, ConnectionArgs, OutputArgs, Subject};
 use crate::client::connect::Access;
 use crate::client::credentials::{self, Reach};
 use crate::client::endpoint::{Endpoint, Server};
+use crate::config::ClientSettings;
 use crate::exit::Exit;
 use crate::net::Route;
 use crate::net::tls::{self, Identity, Sessions, TlsOptions, Trust};
@@ -20,6 +26,34 @@ use crate::secret::Secret;
 
 /// The variable that holds a token.
 const TOKEN_VARIABLE: &str = "VELOFLUX_TOKEN";
+
+/// The variable that names the client's settings file.
+const SETTINGS_VARIABLE: &str = "VELOFLUX_CLIENT_CONFIG";
+
+/// Where a server is when nobody says where.
+const SERVER: &str = "http://127.0.0.1:8080";
+
+/// Longest time to connect when nobody says how long.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The client's settings file, and the colour it wants where the flag wants none. Nothing, where there is no file in the
+/// usual place; one that was named has to be there.
+pub(super) fn saved(output: &mut OutputArgs) -> Result<ClientSettings, Failure> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let file = match set(SETTINGS_VARIABLE) {
+        Some(named) => Some(named),
+        None => {
+            let folder = set("XDG_CONFIG_HOME").filter(|folder| folder.is_absolute());
+            let folder = folder.or_else(|| set("HOME").map(|home| home.join(".config")));
+            folder.map(|folder| folder.join("veloflux/client.toml")).filter(|file| file.exists())
+        }
+    };
+    let Some(file) = file else { return Ok(ClientSettings::default()) };
+    let saved = ClientSettings::load(&file).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let color = saved.color.and_then(|color| ColorChoice::from_str(color, false).ok());
+    output.color = output.color.or(color);
+    Ok(saved)
+}
 
 /// The token in the environment. An empty variable is none.
 pub(super) fn token_variable() -> Result<Option<Secret>, Failure> {
@@ -33,20 +67,33 @@ pub(super) fn token_variable() -> Result<Option<Secret>, Failure> {
 pub(super) struct Setup {
     pub(super) servers: Vec<Server>,
     pub(super) access: Arc<Access>,
-    token: Option<Secret>,
+    tokens: Tokens,
     reach: Reach,
 }
 
 impl Setup {
-    pub(super) fn new(args: &ConnectionArgs) -> Result<Setup, Failure> {
+    pub(super) fn new(args: &ConnectionArgs, saved: &ClientSettings) -> Result<Setup, Failure> {
         let usage = |error: &dyn ToString| Failure::new(Exit::Usage, error.to_string());
-        let servers: Result<Vec<Server>, _> = args.server.iter().map(|text| Server::parse(text)).collect();
-        let trust = match (&args.cacert, args.insecure) {
-            (_, true) => Trust::Anyone,
-            (Some(path), false) => Trust::PlatformAnd(path.clone()),
-            (None, false) => Trust::Platform,
+        let parse = |text: &String| Server::parse(text).map_err(|error| usage(&error));
+        let of_file = |text| {
+            parse(text).map_err(|Failure { exit, message }| {
+                Failure::new(exit, format!("`server` in the client's settings file: {message}"))
+            })
         };
-        let identity = args.cert.clone().zip(args.key.clone());
+        let known: Vec<Server> = saved.servers.iter().map(of_file).collect::<Result<_, _>>()?;
+        let servers = match (&args.server[..], &known[..]) {
+            ([], []) => vec![parse(&SERVER.to_owned())?],
+            ([], known) => known.to_vec(),
+            (given, _) => given.iter().map(parse).collect::<Result<_, _>>()?,
+        };
+        // Who says now which certificates to trust wants them looked at.
+        let insecure = args.insecure || saved.insecure && args.cacert.is_none();
+        let trust = match args.cacert.as_ref().or(saved.cacert.as_ref()) {
+            _ if insecure => Trust::Anyone,
+            Some(path) => Trust::PlatformAnd(path.clone()),
+            None => Trust::Platform,
+        };
+        let identity = args.cert.clone().zip(args.key.clone()).or_else(|| saved.identity.clone());
         let identity = identity.map(|(certificate, key)| Identity { certificate, key });
         let tls = tls::client_config(&TlsOptions { trust, identity }, Sessions::Fresh, &["http/1.1"]);
         let mut headers = HeaderMap::new();
@@ -54,20 +101,17 @@ impl Setup {
             let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|error| usage(&error))?;
             headers.append(name, HeaderValue::from_str(&header.value).map_err(|error| usage(&error))?);
         }
-        let token = match &args.token_file {
-            Some(path) => Some(credentials::read(path).map_err(|error| Failure::new(Exit::Denied, error))?),
-            None => token_variable()?,
-        };
+        let saved_file = saved.token_file.clone().map(|file| (file, known));
         Ok(Setup {
-            servers: servers.map_err(|error| usage(&error))?,
+            servers,
             access: Arc::new(Access {
                 tls: tls.map_err(|error| usage(&error))?,
                 headers,
-                timeout: args.connect_timeout,
+                timeout: args.connect_timeout.or(saved.connect_timeout).unwrap_or(CONNECT_TIMEOUT),
                 route: Arc::new(Route::from_environment(args.resolve.clone())),
             }),
-            token,
-            reach: if args.insecure { Reach::Anywhere } else { Reach::Confidential },
+            tokens: Tokens { file: args.token_file.clone(), saved: saved_file, ..Tokens::default() },
+            reach: if insecure { Reach::Anywhere } else { Reach::Confidential },
         })
     }
 
@@ -98,7 +142,7 @@ impl Setup {
         if !self.servers.iter().any(|server| server.same_origin(&endpoint)) {
             return Ok(endpoint);
         }
-        let token = self.token.clone().or_else(|| {
+        let token = self.tokens.of(&endpoint)?.or_else(|| {
             // Feeds are mostly open; where this one is not, the server says so.
             credentials::of_local_server(&endpoint).unwrap_or_else(|error| {
                 talk.detail(&error.to_string());
@@ -115,8 +159,8 @@ impl Setup {
     pub(super) fn command(&self, server: &Server, path: &str) -> Result<Endpoint, Failure> {
         let denied = |error| Failure::new(Exit::Denied, error);
         let endpoint = server.at(path);
-        let token = match &self.token {
-            Some(token) => Some(token.clone()),
+        let token = match self.tokens.of(&endpoint)? {
+            Some(token) => Some(token),
             None => credentials::of_local_server(&endpoint).map_err(denied)?,
         };
         let Some(token) = token else { return Ok(endpoint) };
@@ -126,6 +170,46 @@ impl Setup {
             return Err(Failure::new(Exit::Denied, message));
         }
         endpoint.with_token(token, self.reach).map_err(denied)
+    }
+}
+
+/// The tokens we may show, read when the first of them is wanted, and once: standard input is not there twice.
+#[derive(Debug, Default)]
+struct Tokens {
+    /// The file of the flag or its variable.
+    file: Option<PathBuf>,
+    given: OnceLock<Option<Secret>>,
+    /// The file of the settings file, and the servers that stand beside it: it is theirs, and nobody else's.
+    saved: Option<(PathBuf, Vec<Server>)>,
+    kept: OnceLock<Option<Secret>>,
+}
+
+impl Tokens {
+    fn of(&self, endpoint: &Endpoint) -> Result<Option<Secret>, Failure> {
+        let read = |file: &PathBuf| credentials::read(file).map_err(|error| Failure::new(Exit::Denied, error));
+        let given = once(&self.given, || match &self.file {
+            Some(file) => read(file).map(Some),
+            None => token_variable(),
+        })?;
+        match (given, &self.saved) {
+            (None, Some((file, theirs)))
+                if theirs.is_empty() || theirs.iter().any(|server| server.same_origin(endpoint)) =>
+            {
+                once(&self.kept, || read(file).map(Some))
+            }
+            (given, _) => Ok(given),
+        }
+    }
+}
+
+/// What is in the cell; made now, if nothing is.
+fn once(
+    cell: &OnceLock<Option<Secret>>,
+    make: impl FnOnce() -> Result<Option<Secret>, Failure>,
+) -> Result<Option<Secret>, Failure> {
+    match cell.get() {
+        Some(made) => Ok(made.clone()),
+        None => make().map(|made| cell.get_or_init(|| made).clone()),
     }
 }
 
@@ -141,7 +225,7 @@ pub(super) fn talk(args: &OutputArgs) -> Talk {
 
 /// What the user wants of colour.
 pub(super) fn wish(args: &OutputArgs) -> Wish {
-    match args.color {
+    match args.color.unwrap_or_default() {
         ColorChoice::Auto => Wish::Auto,
         ColorChoice::Always => Wish::Always,
         ColorChoice::Never => Wish::Never,

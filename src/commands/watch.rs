@@ -35,6 +35,7 @@ use crate::client::origin::Origin;
 use crate::client::recording::{Recorder, Recording};
 use crate::client::session::{Habits, Ping, Session};
 use crate::client::stale::WhenStale;
+use crate::config::ClientSettings;
 use crate::exit::Exit;
 use crate::expression::Expression;
 use crate::limits;
@@ -51,12 +52,12 @@ use source::{Moment, Next, Replay, Source};
 use tally::Tally;
 
 /// Runs the command.
-pub(super) async fn run(args: WatchArgs) -> Exit {
+pub(super) async fn run(args: WatchArgs, saved: &ClientSettings) -> Exit {
     if args.dashboard {
-        return board::run(args).await;
+        return board::run(args, saved).await;
     }
     let talk = setup::talk(&args.output);
-    match Watch::begin(&args, talk) {
+    match Watch::begin(&args, saved, talk) {
         Ok((watch, source, signals)) => watch.follow(source, &signals).await,
         Err(Failure { exit, message }) => {
             talk.error(&message);
@@ -86,9 +87,9 @@ struct Watch {
 }
 
 impl Watch {
-    fn begin(args: &WatchArgs, talk: Talk) -> Result<(Watch, Source, Signals), Failure> {
+    fn begin(args: &WatchArgs, saved: &ClientSettings, talk: Talk) -> Result<(Watch, Source, Signals), Failure> {
         let usage = |error: &dyn ToString| Failure::new(Exit::Usage, error.to_string());
-        let setup = Setup::new(&args.connection)?;
+        let setup = Setup::new(&args.connection, saved)?;
         let shutdown = Shutdown::new();
         let replay = args.recording.replay.as_ref().map(|path| {
             let recording = Recording::open(path).map_err(|error| usage(&error))?;

@@ -14,7 +14,7 @@ use super::{Auth, ControlToken, FeedAccess, Overrides};
 use crate::access::Roll;
 use crate::limits::SECRET_BYTES_MAX;
 use crate::net::fault::io_words;
-use crate::secret::Secret;
+use crate::secret::{BadSecret, Secret};
 
 const TOKEN_FILE_FLAG: &str = "`--token-file` or `VELOFLUX_TOKEN_FILE`";
 
@@ -37,7 +37,8 @@ pub(super) fn read<'t>(
     section.finish(report);
     let roll = tokens_file.as_ref().and_then(|file| roll(report, file));
 
-    let feed_token = feed_token_file.as_ref().and_then(|file| secret_file(report, file.place, &file.value));
+    let feed_token =
+        feed_token_file.as_ref().and_then(|file| secret_file(report, file.place, &file.value, Secret::token));
     if let (Some(Item { value: true, place }), Some(_)) = (&feeds_public, &feed_token_file) {
         report.problem(*place, "`feeds_public` and `feed_token_file` in [auth] contradict each other; leave one out");
     }
@@ -71,7 +72,7 @@ fn control(from_file: Option<Item<PathBuf>>, overrides: &Overrides, report: &mut
             None => return ControlToken::Generated,
         },
     };
-    match secret_file(report, file.place, &file.value) {
+    match secret_file(report, file.place, &file.value, Secret::token) {
         Some(token) => ControlToken::Given(token, Some(report.resolve(file.place, &file.value))),
         // Noted as a problem: these settings are not going to be used.
         None => ControlToken::Generated,
@@ -88,11 +89,16 @@ fn roll(report: &mut Report<'_>, file: &Item<PathBuf>) -> Option<Roll> {
     roll.inspect_err(|why| report.problem(file.place, format_args!("`{}`: {why}", path.display()))).ok()
 }
 
-/// Reads a secret from a file. None: noted as a problem.
+/// Reads a secret from a file, as `parse` understands it. None: noted as a problem.
 ///
 /// A file that every user of the machine may read is a warning, not a refusal: secrets mounted into containers have
 /// mode 0644 by default, where nobody else lives.
-pub(super) fn secret_file(report: &mut Report<'_>, place: Place, path: &Path) -> Option<Secret> {
+pub(super) fn secret_file(
+    report: &mut Report<'_>,
+    place: Place,
+    path: &Path,
+    parse: fn(&str) -> Result<Secret, BadSecret>,
+) -> Option<Secret> {
     let path = report.resolve(place, path);
     let secret = match contents(&path) {
         Err(error) => {
@@ -113,7 +119,7 @@ pub(super) fn secret_file(report: &mut Report<'_>, place: Place, path: &Path) ->
                     "every user of this machine can read the secret in `{path}`; run `chmod 600 {path}`"
                 ));
             }
-            Secret::parse(&text)
+            parse(&text)
         }
     };
     secret.inspect_err(|error| report.problem(place, format_args!("`{}`: {error}", path.display()))).ok()

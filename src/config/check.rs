@@ -11,6 +11,7 @@ use crate::checks::{KINDS, ProbeOptions, Timing};
 use crate::duration;
 use crate::limits::{CERTIFICATE_DAYS_MAX, CHECK_COUNT_MAX, CHECK_INTERVAL_MIN};
 use crate::net::Target;
+use crate::secret::Secret;
 
 /// How to check, without what.
 #[derive(Debug, Clone, Default)]
@@ -62,7 +63,7 @@ fn options<'t>(section: &mut Section<'t>, report: &mut Report<'t>) -> ProbeOptio
         host: host.map(|item| item.value),
         cacert: cacert.map(|item| report.resolve(item.place, &item.value)),
         insecure: insecure.is_some_and(|item| item.value),
-        password: password_file.and_then(|file| secret_file(report, file.place, &file.value)),
+        password: password_file.and_then(|file| secret_file(report, file.place, &file.value, Secret::password)),
     }
 }
 

@@ -6,6 +6,7 @@
 mod auth;
 mod billing;
 mod check;
+mod client;
 mod dependencies;
 mod example;
 mod overrides;
@@ -25,6 +26,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
+pub use client::{COLORS, ClientSettings};
 pub use example::EXAMPLE;
 pub use overrides::Overrides;
 pub use report::{ConfigError, Problem};
@@ -42,12 +44,19 @@ use section::Section;
 /// [`ConfigError`] with every mistake in the file and the flags.
 pub fn load(overrides: &Overrides) -> Result<Settings, ConfigError> {
     match &overrides.config {
-        Some(file) => parse(file, &text_of(file)?, overrides),
+        Some(file) => parse(file, &text_of(file, Source::Server)?, overrides),
         None => parse(Path::new(""), "", overrides),
     }
 }
 
-fn text_of(path: &Path) -> Result<String, ConfigError> {
+/// Whose settings file it is.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    Server,
+    Client,
+}
+
+fn text_of(path: &Path, source: Source) -> Result<String, ConfigError> {
     let read = || -> std::io::Result<String> {
         let mut text = String::new();
         File::open(path)?.take(SETTINGS_BYTES_MAX + 1).read_to_string(&mut text)?;
@@ -56,7 +65,11 @@ fn text_of(path: &Path) -> Result<String, ConfigError> {
     match read() {
         Err(error) => {
             let why = io_words(&error);
-            Err(ConfigError::of_file(path, format!("cannot be read: {why}; check the path given to `--config`")))
+            let whence = match source {
+                Source::Server => "the path given to `--config`",
+                Source::Client => "its path and who may read it; `VELOFLUX_CLIENT_CONFIG` names another",
+            };
+            Err(ConfigError::of_file(path, format!("cannot be read: {why}; check {whence}")))
         }
         Ok(text) if text.len() as u64 > SETTINGS_BYTES_MAX => Err(ConfigError::of_file(
             path,
@@ -66,17 +79,23 @@ fn text_of(path: &Path) -> Result<String, ConfigError> {
     }
 }
 
+/// A report on a file that is TOML, or what keeps it from being that.
+fn begin<'t>(file: &Path, text: &'t str, mistakes: &[toml::de::Error]) -> Result<Report<'t>, ConfigError> {
+    let mut report = Report::new(file, text);
+    if mistakes.is_empty() {
+        return Ok(report);
+    }
+    // What comes after a mistake in the syntax may be misread: noting more would only mislead.
+    for mistake in mistakes {
+        let byte = mistake.span().map_or(text.len(), |span| span.start);
+        report.syntax(byte, mistake.message());
+    }
+    Err(report.into_error())
+}
+
 fn parse(file: &Path, text: &str, overrides: &Overrides) -> Result<Settings, ConfigError> {
     let (document, mistakes) = DeTable::parse_recoverable(text);
-    let mut report = Report::new(file, text);
-    if !mistakes.is_empty() {
-        // What comes after a mistake in the syntax may be misread: noting more would only mislead.
-        for mistake in &mistakes {
-            let byte = mistake.span().map_or(text.len(), |span| span.start);
-            report.syntax(byte, mistake.message());
-        }
-        return Err(report.into_error());
-    }
+    let mut report = begin(file, text, &mistakes)?;
     let mut root = Section::root(&document);
     let server = server::Server::read(&mut root, overrides, &mut report);
     let auth = auth::read(&mut root, overrides, &server.listen, &mut report);

@@ -11,6 +11,7 @@ use super::{FleetSource, Overrides, RequestsSource};
 use crate::checks::Template;
 use crate::duration;
 use crate::limits::CHECK_INTERVAL_MIN;
+use crate::secret::Secret;
 use crate::sources::{KINDS, Kind, SourceOptions, SourceSpec, kind};
 
 const SOURCE_FLAG: &str = "`--source`";
@@ -143,7 +144,7 @@ fn options<'t>(section: &mut Section<'t>, report: &mut Report<'t>) -> SourceOpti
         pool,
         ttl: ttl.map(|item| item.value),
         user,
-        password: password_file.and_then(|file| secret_file(report, file.place, &file.value)),
+        password: password_file.and_then(|file| secret_file(report, file.place, &file.value, Secret::password)),
         cacert: cacert.map(|item| report.resolve(item.place, &item.value)),
         insecure: insecure.is_some_and(|item| item.value),
     }

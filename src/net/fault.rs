@@ -91,6 +91,9 @@ pub fn in_words(span: Duration) -> String {
     }
 }
 
+/// How many of a certificate's names are told.
+const NAMES_SHOWN: usize = 3;
+
 fn tls_words(error: &rustls::Error) -> String {
     let rustls::Error::InvalidCertificate(certificate) = error else {
         return error.to_string();
@@ -100,8 +103,19 @@ fn tls_words(error: &rustls::Error) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "the certificate is not valid yet".to_owned()
         }
+        CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
+            // As in `DnsName("a.example")`: whose words these are is not known yet.
+            let names = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name));
+            let names: Vec<String> = names.take(NAMES_SHOWN).map(|name| format!("`{}`", peer_words(name))).collect();
+            format!("the certificate is for another name: {}", names.join(", "))
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "the certificate is for another name".to_owned()
+        }
+        CertificateError::Revoked => "the certificate has been revoked".to_owned(),
+        CertificateError::BadEncoding => "the certificate is not one that can be read".to_owned(),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "the certificate is meant for another purpose".to_owned()
         }
         CertificateError::UnknownIssuer => {
             "the certificate is from an unknown issuer; name its authority with `cacert`".to_owned()

@@ -1,5 +1,6 @@
-//! The schema of what `watch --json` writes: every type of record, its keys and their JSON types. It stands in the man page,
-//! and the tests hold every record to it. Keys are only ever added.
+//! The schemas of what the commands write with `--json`: the records of `watch`, the report of `probe`, the lines of
+//! `control`; their keys and the JSON types of these. They stand in the man pages, and the tests hold the output to them.
+//! Keys are only ever added.
 
 /// A type of record.
 #[derive(Debug, Clone, Copy)]
@@ -13,7 +14,7 @@ pub struct RecordType {
 }
 
 /// A key: where it stands (`streams[].messages` is one of each item), its JSON type, and what it holds. A type is `string`,
-/// `integer`, `number`, `array`, `object`, `any`, with `|null` where it may be null.
+/// `boolean`, `integer`, `number`, `array`, `object`, `any`, with `|null` where it may be null.
 pub type Key = (&'static str, &'static str, &'static str);
 
 /// The keys of every record.
@@ -143,4 +144,100 @@ pub const RECORD_TYPES: &[RecordType] = &[
             ("streams[].rtt_ms.*", "number", "in milliseconds"),
         ],
     },
+];
+
+/// The report of `probe --json`, one document.
+pub const PROBE: &[Key] = &[
+    ("ok", "boolean", "whether every target passed"),
+    ("exit", "integer", "the exit code"),
+    ("at", "string", "when it was over"),
+    ("targets", "array", "one entry a target, in the order in which they were asked for"),
+    ("targets[].name", "string", "the feed, or the URL; with its server where there are several"),
+    ("targets[].feed", "string|null", "the feed, null for a URL that is none"),
+    ("targets[].url", "string", "the URL without its query"),
+    ("targets[].ok", "boolean", "whether it passed"),
+    ("targets[].peer", "string|null", "the address that answered"),
+    ("targets[].phases_ms", "object", "how long each phase took, the slowest of all runs"),
+    ("targets[].phases_ms.dns", "number|null", "name lookup"),
+    ("targets[].phases_ms.tcp", "number|null", "TCP"),
+    ("targets[].phases_ms.proxy", "number|null", "the tunnel through a proxy"),
+    ("targets[].phases_ms.tls", "number|null", "TLS"),
+    ("targets[].phases_ms.upgrade", "number|null", "the WebSocket handshake"),
+    ("targets[].phases_ms.first_message", "number|null", "from the handshake to the first message of a feed"),
+    ("targets[].phases_ms.response", "number|null", "from the request to the head of the answer, of an http URL"),
+    ("targets[].phases_ms.close", "number|null", "the closing handshake"),
+    ("targets[].pings", "object|null", "how the pings went, those of all runs"),
+    ("targets[].pings.sent", "integer", "how many were sent"),
+    ("targets[].pings.answered", "integer", "how many were answered in time"),
+    ("targets[].pings.rtt_ms", "object|null", "time between ping and pong: min, p50, p95, p99, max, avg, mdev"),
+    ("targets[].pings.rtt_ms.*", "number", "in milliseconds"),
+    ("targets[].status", "integer|null", "the HTTP status, 101 of a WebSocket"),
+    ("targets[].total_ms", "number", "all phases together, of the slowest run"),
+    ("targets[].retries", "integer", "how often it was tried again before it passed or was given up"),
+    ("targets[].messages", "object|null", "the messages; null where none was waited for"),
+    ("targets[].messages.received", "integer", "how many came"),
+    ("targets[].messages.longest_gap_ms", "number|null", "the longest time between two"),
+    ("targets[].handshake", "object|null", "what was agreed on in the WebSocket handshake"),
+    ("targets[].handshake.extensions", "string|null", "the extensions in use"),
+    ("targets[].handshake.subprotocol", "string|null", "the subprotocol in use"),
+    ("targets[].certificate", "object|null", "the certificate of the server"),
+    ("targets[].certificate.at", "string", "when it expires"),
+    ("targets[].certificate.seconds_left", "integer", "until then; negative when it is over"),
+    ("targets[].token", "object|null", "the token it was shown, where it says when it expires"),
+    ("targets[].token.at", "string", "when it expires"),
+    ("targets[].token.seconds_left", "integer", "until then; negative when it is over"),
+    ("targets[].failure", "object|null", "where and why it failed"),
+    ("targets[].failure.phase", "string", "the phase, or the check"),
+    ("targets[].failure.reason", "string", "why, in words"),
+    ("targets[].checks", "array", "what was looked at"),
+    ("targets[].checks[].name", "string", "a phase, `schema`, `expect …`, `budget tcp`, `limit tcp`"),
+    ("targets[].checks[].verdict", "string", "pass, warn, fail or skip"),
+    ("targets[].checks[].ms", "number|null", "how long it took"),
+    ("targets[].checks[].detail", "string|null", "what was seen"),
+    ("targets[].runs", "array", "one entry a run"),
+    ("targets[].runs[].at", "string", "when it was over"),
+    ("targets[].runs[].ok", "boolean", "whether it got to its end"),
+    ("targets[].runs[].phases_ms", "object", "how long each phase took"),
+    ("targets[].runs[].phases_ms.dns", "number|null", "name lookup"),
+    ("targets[].runs[].phases_ms.tcp", "number|null", "TCP"),
+    ("targets[].runs[].phases_ms.proxy", "number|null", "the tunnel through a proxy"),
+    ("targets[].runs[].phases_ms.tls", "number|null", "TLS"),
+    ("targets[].runs[].phases_ms.upgrade", "number|null", "the WebSocket handshake"),
+    ("targets[].runs[].phases_ms.first_message", "number|null", "from the handshake to the first message of a feed"),
+    (
+        "targets[].runs[].phases_ms.response",
+        "number|null",
+        "from the request to the head of the answer, of an http URL",
+    ),
+    ("targets[].runs[].phases_ms.close", "number|null", "the closing handshake"),
+    ("targets[].runs[].total_ms", "number", "all phases together"),
+    ("targets[].runs[].failure", "object|null", "where and why it failed"),
+    ("targets[].runs[].failure.phase", "string", "the phase, or the check"),
+    ("targets[].runs[].failure.reason", "string", "why, in words"),
+    ("targets[].measured", "array", "what was measured, with the limits that hold for it"),
+    ("targets[].measured[].key", "string", "the key of its budget"),
+    ("targets[].measured[].value", "number", "the value"),
+    ("targets[].measured[].unit", "string", "ms, %, d or s"),
+    ("targets[].measured[].warning", "number|null", "past this it is worth a warning"),
+    ("targets[].measured[].critical", "number|null", "past this it has failed"),
+    ("targets[].measured[].bad", "string", "above or below: on which side of a limit the bad values are"),
+];
+
+/// What `control --json` writes, one line a server.
+pub const CONTROL: &[Key] = &[
+    ("server", "string", "host and port"),
+    ("status", "integer", "the HTTP status"),
+    ("answer", "any", "the server's document; what is not JSON as text"),
+    ("verified", "object|null", "what --verify found, null without it"),
+    ("verified.ok", "boolean", "whether it was done"),
+    ("verified.sent_after_ms", "object|null", "of a forced update: after how long each feed has sent"),
+    ("verified.sent_after_ms.*", "number|null", "in milliseconds, null for one that has not"),
+];
+
+/// What `control --dry-run --json` writes, one line a server.
+pub const CONTROL_DRY_RUN: &[Key] = &[
+    ("method", "string", "always POST"),
+    ("url", "string", "where it would go"),
+    ("authorization", "string|null", "how it would show the token, which is not repeated"),
+    ("body", "any", "what would be sent, null for nothing"),
 ];

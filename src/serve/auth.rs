@@ -121,7 +121,7 @@ impl Guard {
     /// A guard with a control token that nobody knows, for a server whose state directory cannot be written: the feeds
     /// work, control does not.
     pub fn without_control(auth: Auth) -> Armed {
-        let control = Secret::parse(&token::generate()).expect("a generated token is letters and digits");
+        let control = Secret::token(&token::generate()).expect("a generated token is letters and digits");
         Armed { guard: Guard::new(control, auth), token_file: None }
     }
 
@@ -266,7 +266,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_token_opens_its_door_only() {
-        let secret = |text| Secret::parse(text).expect("a secret");
+        let secret = |text| Secret::token(text).expect("a secret");
         // printf %s op | sha256sum
         let roll = "037aeaeaf4bbf26ddabe7256a8294dc52da48d575a1247b5c2598c47de7aebab operator deploys";
         let auth = Auth {

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::sync::mpsc;
 
 use serde_json::Value;
+use veloflux::output::schema::{CONTROL, CONTROL_DRY_RUN};
 
+use crate::schema;
 use crate::stub::{Stub, read_head};
 use crate::support::{TestServer, Veloflux};
 
@@ -23,7 +25,7 @@ fn the_actions_do_what_they_say() {
     let run = |action: &[&str]| {
         let done = control(&[action, &["--json", "--server", &url, "--token-file", &token]].concat()).run();
         assert_eq!(done.code, 0, "{action:?}: {}", done.stderr);
-        serde_json::from_str::<Value>(&done.stdout).expect("one JSON document")["answer"].clone()
+        schema::document(&done.stdout, CONTROL)["answer"].clone()
     };
     assert_eq!(run(&["check"])["paused"], serde_json::json!([]));
     assert_eq!(run(&["pause", "billing"])["paused"], serde_json::json!(["billing"]));
@@ -80,6 +82,9 @@ fn a_dry_run_shows_the_request_without_the_token_and_sends_nothing() {
         stub.port
     );
     assert_eq!(done.stdout, expected);
+    let done = control(&["check", "--dry-run", "--json", "--server", &stub.url()]).run();
+    let told = schema::document(&done.stdout, CONTROL_DRY_RUN);
+    assert_eq!((&told["authorization"], stub.connections()), (&Value::Null, 0), "{told}");
 }
 
 #[test]
@@ -117,9 +122,10 @@ fn what_was_asked_for_is_verified() {
         let line = told.lines().find(|line| line.trim_start().starts_with(feed)).unwrap_or_else(|| panic!("{told}"));
         assert!(line.contains("sent after") && line.ends_with(" ms"), "{told}");
     }
-    let told: Value = serde_json::from_str(&run(&["force-update", "billing", "--verify", "--json"])).expect("JSON");
+    let told = schema::document(&run(&["force-update", "billing", "--verify", "--json"]), CONTROL);
     assert!(told["verified"]["sent_after_ms"]["billing"].is_number(), "{told}");
     assert_eq!(told["verified"]["ok"], true);
+    schema::document(&run(&["pause", "status", "--verify", "--json"]), CONTROL);
     assert!(run(&["pause", "metrics", "--verify"]).ends_with("  verified\n"));
     assert!(run(&["resume", "all", "--verify"]).ends_with("  verified\n"));
 }

@@ -9,7 +9,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use veloflux::cli::{self, ENVIRONMENT, EXPRESSIONS, FILES, examples};
 use veloflux::exit::EXIT_CODES;
-use veloflux::output::schema::{Key, RECORD_TYPES, RecordType, SHARED};
+use veloflux::output::schema::{CONTROL, CONTROL_DRY_RUN, Key, PROBE, RECORD_TYPES, RecordType, SHARED};
 use veloflux::protocol::Feed;
 
 /// Every generated file: its path in the repository and its content.
@@ -75,12 +75,21 @@ fn page(command: &clap::Command, name: &str) -> Vec<u8> {
             sections.control("TP", []).text([bold(action.get_name()), roman(usage)]).text([roman(about)]);
         }
     }
-    if name == "watch" {
+    if name == "watch" || name == "probe" {
         sections.control("SH", ["EXPRESSIONS"]);
         for (text, meaning) in EXPRESSIONS {
             sections.control("TP", []).text([bold(*text)]).text([roman(*meaning)]);
         }
-        records(&mut sections);
+    }
+    match name {
+        "watch" => records(&mut sections),
+        "probe" => documents(&mut sections, "With --json, one JSON document. Keys are only ever added:", PROBE),
+        "control" => {
+            documents(&mut sections, "With --json, one JSON object a server. Keys are only ever added:", CONTROL);
+            sections.control("PP", []).text([roman("With --json and --dry-run:")]);
+            keys(&mut sections, CONTROL_DRY_RUN);
+        }
+        _ => {}
     }
     sections.control("SH", ["EXIT STATUS"]);
     for (exit, meaning) in EXIT_CODES {
@@ -100,15 +109,23 @@ fn page(command: &clap::Command, name: &str) -> Vec<u8> {
     text
 }
 
+/// The schema of what a command writes with `--json`.
+fn documents(sections: &mut Roff, what: &str, rows: &[Key]) {
+    sections.control("SH", ["JSON"]);
+    sections.text([roman(what)]);
+    keys(sections, rows);
+}
+
+fn keys(sections: &mut Roff, rows: &[Key]) {
+    for (key, kind, meaning) in rows {
+        sections.control("TP", []).text([bold(*key), roman(format!(" ({kind})"))]).text([roman(*meaning)]);
+    }
+}
+
 /// The schema of `watch --json`.
 fn records(sections: &mut Roff) {
     sections.control("SH", ["RECORDS"]);
     sections.text([roman("With --json, one JSON object a line. Keys are only ever added. Every record has these:")]);
-    let keys = |sections: &mut Roff, keys: &[Key]| {
-        for (key, kind, meaning) in keys {
-            sections.control("TP", []).text([bold(*key), roman(format!(" ({kind})"))]).text([roman(*meaning)]);
-        }
-    };
     keys(sections, SHARED);
     for RecordType { name, when, keys: own } in RECORD_TYPES {
         sections.control("SS", [*name]).text([roman(format!("{when}."))]);

@@ -12,7 +12,9 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocket;
+use veloflux::output::schema::PROBE;
 
+use crate::schema;
 use crate::stub::{Stub, close, metrics, stay};
 use crate::support::{TestServer, Veloflux};
 
@@ -22,13 +24,18 @@ fn probe(stub: &Stub, flags: &[&str]) -> Veloflux {
     Veloflux::new(home.path(), ["probe", "--server", &url, "--connect-timeout", "1s"].iter().chain(flags))
 }
 
+/// The report, which has to be as its schema says.
+fn report(text: &str) -> Value {
+    schema::document(text, PROBE)
+}
+
 #[test]
 fn a_real_server_passes_and_every_phase_is_measured() {
     let server = TestServer::start();
     let home = tempfile::tempdir().expect("a directory");
     let done = Veloflux::new(home.path(), ["probe", "--json", "--server", &server.url()]).run();
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
-    let report: Value = serde_json::from_str(&done.stdout).expect("one JSON document");
+    let report = report(&done.stdout);
     assert_eq!((&report["ok"], &report["exit"]), (&true.into(), &0.into()));
     let targets = report["targets"].as_array().expect("a list");
     let feeds: Vec<&str> = targets.iter().filter_map(|target| target["feed"].as_str()).collect();
@@ -64,7 +71,7 @@ fn every_way_to_fail_has_its_phase_and_exit_code() {
     ] {
         let done = probe(&stub, &["metrics", "--json"]).within(Duration::from_secs(10)).run();
         assert_eq!(done.code, code, "{what}: {}{}", done.stdout, done.stderr);
-        let report: Value = serde_json::from_str(&done.stdout).expect("one JSON document");
+        let report = report(&done.stdout);
         let failure = &report["targets"][0]["failure"];
         assert_eq!(failure["phase"], phase, "{what}: {failure}");
         assert!(failure["reason"].as_str().is_some_and(|reason| reason.contains(words)), "{what}: {failure}");

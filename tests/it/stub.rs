@@ -6,9 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocket};
 use tokio_tungstenite::tungstenite::{Message, accept};
+
+use crate::checks::certificate::Certificate;
 
 /// A listener on a port of its own. Its threads end with the process.
 pub(crate) struct Stub {
@@ -55,6 +59,25 @@ impl Stub {
         })
     }
 
+    /// A WebSocket server with this certificate that sends a message of the metrics, and listens.
+    pub(crate) fn secure(made: &Certificate) -> Stub {
+        let chain = vec![CertificateDer::from_pem_file(&made.certificate).expect("a certificate")];
+        let key = PrivateKeyDer::from_pem_file(&made.key).expect("a key");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
+        let config = Arc::new(config.expect("a pair"));
+        Stub::start(move |stream, _| {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).expect("a good configuration");
+            // A client that does not trust us leaves before the handshake is over.
+            if let Ok(mut socket) = accept(rustls::StreamOwned::new(connection, stream)) {
+                let _ = socket.send(Message::text(metrics(1)));
+                while socket.read().is_ok() {}
+            }
+        })
+    }
+
     /// A server that answers every request with these bytes.
     pub(crate) fn answering(answer: &'static str) -> Stub {
         Stub::start(move |mut stream, _| {
@@ -82,6 +105,11 @@ impl Stub {
     /// Its address for `--server`.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Its address for `--server`, where it speaks TLS, by the name in its certificate.
+    pub(crate) fn secure_url(&self) -> String {
+        format!("https://localhost:{}", self.port)
     }
 }
 

@@ -4,7 +4,6 @@ mod alerts;
 mod conditions;
 mod recording;
 mod resume;
-mod schema;
 mod selection;
 mod silence;
 
@@ -17,6 +16,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::schema;
 use crate::stub::{Stub, close, metrics, stay};
 use crate::support::{PATIENCE, Veloflux, eventually};
 

@@ -118,7 +118,7 @@ impl Verified {
                 let times = feeds.iter().map(|(feed, after)| (feed.to_string(), json!(after.map(milliseconds))));
                 json!({ "ok": ok, "sent_after_ms": times.collect::<serde_json::Map<_, _>>() })
             }
-            Verified::Told { .. } => json!({ "ok": ok }),
+            Verified::Told { .. } => json!({ "ok": ok, "sent_after_ms": null }),
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::client::session::Session;
 use crate::commands::setup::{self, Setup};
 use crate::commands::signals::{Signals, hang_up};
 use crate::commands::{Failure, control};
+use crate::config::ClientSettings;
 use crate::exit::Exit;
 use crate::limits;
 use crate::output::board::{Board, Input, Keyboard, Moment, Notice, Order, Screen, Theme, Tone};
@@ -42,9 +43,9 @@ const UPDATE_TIMEOUT: Duration = Duration::from_secs(30);
 type Outcome = Pin<Box<dyn Future<Output = (Tone, String)> + Send>>;
 
 /// Runs the dashboard.
-pub(super) async fn run(args: WatchArgs) -> Exit {
+pub(super) async fn run(args: WatchArgs, saved: &ClientSettings) -> Exit {
     let talk = setup::talk(&args.output);
-    match Live::prepare(args, talk) {
+    match Live::prepare(args, saved, talk) {
         Ok(live) => live.run().await,
         Err(Failure { exit, message }) => {
             talk.error(&message);
@@ -84,7 +85,7 @@ enum Leave {
 }
 
 impl Live {
-    fn prepare(args: WatchArgs, talk: Talk) -> Result<Live, Failure> {
+    fn prepare(args: WatchArgs, saved: &ClientSettings, talk: Talk) -> Result<Live, Failure> {
         Screen::possible().map_err(|error| Failure::new(Exit::Usage, error))?;
         if args.subjects.iter().any(|subject| *subject != Subject::All) {
             return Err(Failure::new(
@@ -98,7 +99,7 @@ impl Live {
                 "the dashboard stays when a feed is stale; leave `--on-stale fail` out",
             ));
         }
-        let setup = Setup::new(&args.connection)?;
+        let setup = Setup::new(&args.connection, saved)?;
         let [server] = &setup.servers[..] else {
             return Err(Failure::new(Exit::Usage, "the dashboard shows one server; give `--server` once"));
         };

@@ -61,7 +61,7 @@ fn tokens_come_from_the_first_place_that_has_one_and_are_shown_nowhere() {
     // A relative path starts at the settings file.
     let of_file = load_with("[auth]\ntoken_file = \"file\"", &|_| {}).expect("good");
     assert_eq!(token(&of_file), ("of-the-file".to_owned(), Some(dir.path().join("file"))));
-    let variable = |overrides: &mut Overrides| overrides.token = Secret::parse("of-the-variable").ok();
+    let variable = |overrides: &mut Overrides| overrides.token = Secret::token("of-the-variable").ok();
     let of_variable = load_with("[auth]\ntoken_file = \"file\"", &variable).expect("good");
     assert_eq!(token(&of_variable), ("of-the-variable".to_owned(), None));
     let of_flag = load_with("[auth]\ntoken_file = \"file\"", &|overrides| {
@@ -78,7 +78,7 @@ fn tokens_come_from_the_first_place_that_has_one_and_are_shown_nowhere() {
         let shown = format!("{settings:?} {}", Summary(&settings));
         assert!(!shown.contains(&token(&settings).0), "{shown}");
     }
-    for (name, says) in [("empty", "the secret is empty"), ("long", "longer than 8192 bytes"), ("none", "no such file")]
+    for (name, says) in [("empty", "the token is empty"), ("long", "longer than 8192 bytes"), ("none", "no such file")]
     {
         let told = load_with(&format!("[auth]\ntoken_file = \"{name}\""), &|_| {}).expect_err(name).to_string();
         assert!(told.contains("line 2: ") && told.contains(says), "{told}");

@@ -19,7 +19,7 @@ pub(super) fn generate() -> String {
 pub(super) fn load_or_generate(path: &Path) -> io::Result<Secret> {
     match fs::read_to_string(path) {
         Ok(text) => {
-            return Secret::parse(&text).map_err(|bad| {
+            return Secret::token(&text).map_err(|bad| {
                 let message = format!("`{}` does not hold a token: {bad}; delete it to get a new one", path.display());
                 io::Error::new(io::ErrorKind::InvalidData, message)
             });
@@ -44,7 +44,7 @@ pub(super) fn load_or_generate(path: &Path) -> io::Result<Secret> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => load_or_generate(path),
         Err(error) => Err(error),
-        Ok(()) => Ok(Secret::parse(&token).expect("a generated token is letters and digits")),
+        Ok(()) => Ok(Secret::token(&token).expect("a generated token is letters and digits")),
     }
 }
 

@@ -258,7 +258,8 @@ async fn the_certificate_is_checked_unless_told_otherwise() {
         assert_eq!(unknown, "TLS: the certificate is from an unknown issuer; name its authority with `cacert`");
     }
     let other_name = failure(&format!("https://127.0.0.2:{port}/"), &trusted).await;
-    assert!(["connection refused", "TLS: the certificate is for another name"].contains(&other_name.as_str()));
+    let refused = other_name == "connection refused";
+    assert!(refused || other_name.starts_with("TLS: the certificate is for another name"), "{other_name}");
     let plain = Stub::status("200 OK").await;
     let no_tls = failure(&plain.url("/").replace("http:", "https:"), &insecure).await;
     assert!(no_tls.starts_with("no answer within") || no_tls.starts_with("TLS: "), "{no_tls}");

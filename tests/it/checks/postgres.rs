@@ -87,7 +87,7 @@ async fn a_login_is_tried_and_a_refusal_is_said_as_such() {
     ready(&cluster.url(BOSS, ""), &none()).await;
     passes(&cluster.url(BOSS, "/template1"), &none()).await;
     passes(&cluster.url(BOSS, "?sslmode=disable"), &none()).await;
-    let given = |password: &str| ProbeOptions { password: Some(Secret::parse(password).expect("a word")), ..none() };
+    let given = |password: &str| ProbeOptions { password: Some(Secret::token(password).expect("a word")), ..none() };
     passes(&cluster.url("postgres@", "/postgres"), &given("hunter2")).await;
     for (credentials, rest, words) in [
         ("postgres:hunter3@", "", "wrong password"),

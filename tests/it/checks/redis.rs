@@ -47,7 +47,7 @@ async fn a_password_is_asked_for_taken_or_refused() {
     std::fs::write(&config, format!("port {port}\nrequirepass hunter2\n{users}")).expect("written");
     let _server = server(folder.path(), Some(&config), &[]);
     let url = format!("redis://127.0.0.1:{port}");
-    let given = |password: &str| ProbeOptions { password: Some(Secret::parse(password).expect("a word")), ..none() };
+    let given = |password: &str| ProbeOptions { password: Some(Secret::token(password).expect("a word")), ..none() };
     ready(&url, &given("hunter2")).await;
     passes(&format!("redis://:hunter2@127.0.0.1:{port}"), &none()).await;
     passes(&format!("redis://bob:builder@127.0.0.1:{port}"), &none()).await;

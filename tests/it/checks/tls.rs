@@ -65,7 +65,7 @@ async fn the_chain_and_the_name_are_checked() {
     let named = certificate::named(folder.path(), "other.example");
     let (_server, port) = server(folder.path(), &named).await;
     let name = failure(&format!("tls://127.0.0.1:{port}"), &trusting(&named)).await;
-    assert_eq!(name, "TLS: the certificate is for another name");
+    assert_eq!(name, "TLS: the certificate is for another name: `other.example`");
 }
 
 #[tokio::test]

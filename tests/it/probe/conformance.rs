@@ -3,12 +3,12 @@
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::probe;
+use super::{probe, report};
 use crate::stub::{Stub, metrics};
 use crate::support::{TestServer, Veloflux};
 
 fn checks(text: &str) -> Vec<(String, String)> {
-    let report: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let report = report(text);
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let checks = report["targets"][0]["checks"].as_array().expect("a list").iter();
     let checks = checks.map(|check| (text(&check["name"]), text(&check["verdict"])));

@@ -1,22 +1,15 @@
 //! What a probe expects: expressions, schema, cadence, limits, certificates; and how long it waits for a pass.
 
-use std::net::TcpListener;
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::{Message, accept};
 
-use super::probe;
+use super::{probe, report};
 use crate::checks::certificate;
 use crate::stub::{Stub, metrics, read_head, stay};
 use crate::support::{TestServer, Veloflux};
-
-fn report(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
 
 /// The verdict of a check of the first target.
 fn verdict<'a>(report: &'a Value, name: &str) -> &'a str {
@@ -185,26 +178,8 @@ fn a_server_that_upgrades_and_says_nothing_is_a_failure_in_time() {
 fn the_days_a_certificate_has_left_are_told() {
     let folder = tempfile::tempdir().expect("a folder");
     let made = certificate::make(folder.path());
-    let chain = vec![CertificateDer::from_pem_file(&made.certificate).expect("a certificate")];
-    let key = PrivateKeyDer::from_pem_file(&made.key).expect("a key");
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .expect("a pair");
-    let (listener, config) = (TcpListener::bind("127.0.0.1:0").expect("a free port"), Arc::new(config));
-    let port = listener.local_addr().expect("bound").port();
-    std::thread::spawn(move || {
-        for tcp in listener.incoming().flatten() {
-            let connection = rustls::ServerConnection::new(Arc::clone(&config)).expect("a good configuration");
-            // A client that does not trust us leaves before the handshake is over.
-            if let Ok(mut socket) = accept(rustls::StreamOwned::new(connection, tcp)) {
-                let _ = socket.send(Message::text(metrics(1)));
-                while socket.read().is_ok() {}
-            }
-        }
-    });
-    let server = format!("https://localhost:{port}");
+    let stub = Stub::secure(&made);
+    let server = stub.secure_url();
     let run = |flags: &[&str]| {
         let home = tempfile::tempdir().expect("a directory");
         let arguments = [&["probe", "metrics", "--json", "--server", &server], flags].concat();

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::probe;
+use super::{probe, report};
 use crate::stub::{Stub, metrics};
 use crate::support::programs::{python, run};
 use crate::support::{TestServer, Veloflux};
@@ -50,8 +50,7 @@ fn every_report_is_written_in_one_run_and_leaves_no_other_file() {
         assert!(gauge["help"].as_str().is_some_and(|help| help.ends_with('.')), "{name}");
     }
 
-    let json: Value =
-        serde_json::from_str(&std::fs::read_to_string(folder.path().join("json")).expect("it is there")).expect("JSON");
+    let json = report(&std::fs::read_to_string(folder.path().join("json")).expect("it is there"));
     assert_eq!((&json["exit"], &json["targets"][1]["name"]), (&1.into(), &"status".into()));
     let github = std::fs::read_to_string(folder.path().join("github")).expect("it is there");
     assert!(github.starts_with("::error title=veloflux probe%3A status::first_message: "), "{github}");

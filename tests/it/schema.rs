@@ -1,14 +1,24 @@
-//! Every record of `watch --json` is as the man page says: its keys, all of them and no others, and their JSON types.
+//! What the commands write with `--json` is as the man pages say: the keys, all of them and no others, and their JSON
+//! types.
 
 use serde_json::{Value, json};
 
 use veloflux::output::schema::{Key, RECORD_TYPES, SHARED};
 
-/// Holds a record to its schema.
-pub(super) fn hold(record: &Value) {
+/// Holds a record of `watch` to its schema.
+pub(crate) fn hold(record: &Value) {
     if let Err(wrong) = check(record) {
         panic!("{wrong}: {record}");
     }
+}
+
+/// The one document that was written, which has to be as its schema says.
+pub(crate) fn document(text: &str, keys: &[Key]) -> Value {
+    let document = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    if let Err(wrong) = walk("", &document, keys) {
+        panic!("{wrong}: {document}");
+    }
+    document
 }
 
 fn check(record: &Value) -> Result<(), String> {
@@ -70,6 +80,7 @@ fn is(value: &Value, kind: &str) -> bool {
     match kind {
         "null" => value.is_null(),
         "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
         "integer" => value.is_u64() || value.is_i64(),
         "number" => value.is_number(),
         "array" => value.is_array(),
