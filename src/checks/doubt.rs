@@ -6,6 +6,8 @@
 //!   From then on the targets that have turned bad, and those that still do, are unknown with one reason, instead of a storm.
 //! - **It ends** when no more than half of those that are known still fail, or [`DOUBT_TIME_MAX`] after it began: a fleet
 //!   that is really down is told so with the next failure of each target. A target must pass before it can be doubted again.
+//!   Where it ends because most answer again, failures of the others are believed one timeout later only: until then they
+//!   may be those of checks that had begun before.
 //! - To know in time, before the first have failed often enough to be unhealthy, all the others are asked at once as soon
 //!   as one in [`DOUBT_ASK_SHARE`] has turned bad, at most once an interval. A failure that is not doubted is told as soon
 //!   as ever.
@@ -23,6 +25,10 @@ pub(super) struct Doubt {
     targets: BTreeMap<u64, Target>,
     /// The time within which they have to turn bad.
     window: Duration,
+    /// The longest time until a failure shows.
+    timeout: Duration,
+    /// Until when failures of those that were doubted are still not believed, and why, after most have come back.
+    settling: Option<(Duration, String)>,
     /// When the doubt began, and why.
     doubting: Option<(Duration, String)>,
     /// When all were last asked.
@@ -66,12 +72,15 @@ impl Doubt {
             timeout = timeout.max(timing.timeout);
             self.targets.insert(number, known.remove(&number).unwrap_or_default());
         }
-        self.window = interval.unwrap_or_default() + timeout;
+        (self.window, self.timeout) = (interval.unwrap_or_default() + timeout, timeout);
     }
 
     /// Takes whether a target passed.
     pub(super) fn fold(&mut self, number: u64, passed: bool, clock: Duration) -> Judgement {
         // A result of a target that has just been taken out says nothing any more.
+        if self.settling.as_ref().is_some_and(|(end, _)| *end < clock) {
+            self.settle();
+        }
         let Some(target) = self.targets.get_mut(&number) else { return Judgement::default() };
         let turns = target.passed == Some(true) && !passed;
         if passed {
@@ -86,7 +95,7 @@ impl Doubt {
             None => None,
         };
         let bad = self.targets.get(&number).is_some_and(|target| target.turned.is_some());
-        let doubted = self.doubting.as_ref().filter(|_| bad).map(|(_, why)| why.clone());
+        let doubted = self.doubting.as_ref().or(self.settling.as_ref()).filter(|_| bad).map(|(_, why)| why.clone());
         Judgement { doubted, event }
     }
 
@@ -106,7 +115,7 @@ impl Doubt {
             let turned = self.targets.iter().filter(|(_, target)| target.turned.is_some());
             let all = turned.map(|(number, _)| *number).collect();
             let why = format!("{bad} of {known} checks turned bad at once: this server may be the one that is cut off");
-            self.doubting = Some((clock, why));
+            (self.doubting, self.settling) = (Some((clock, why)), None);
             return Some(Event::Begun(all));
         }
         let lately = self.asked.is_some_and(|asked| clock.saturating_sub(asked) <= self.window);
@@ -120,14 +129,21 @@ impl Doubt {
     /// Judges anew while in doubt.
     fn ended(&mut self, began: Duration, clock: Duration) -> Option<Event> {
         let failing = self.targets.values().filter(|target| target.turned.is_some()).count();
-        if failing * 2 > self.known() && clock.saturating_sub(began) < DOUBT_TIME_MAX {
+        if clock.saturating_sub(began) >= DOUBT_TIME_MAX {
+            self.settle();
+        } else if failing * 2 > self.known() {
             return None;
         }
-        self.doubting = None;
+        self.settling = self.doubting.take().map(|(_, why)| (clock + self.timeout, why));
+        Some(Event::Ended)
+    }
+
+    /// Every failure is believed again.
+    fn settle(&mut self) {
+        self.settling = None;
         for target in self.targets.values_mut() {
             target.turned = None;
         }
-        Some(Event::Ended)
     }
 
     fn known(&self) -> usize {
@@ -236,7 +252,9 @@ mod tests {
         }
         assert!(doubt.fold(9, false, SECOND * 6).doubted.is_some());
         assert_eq!(doubt.fold(4, true, SECOND * 6), Judgement { doubted: None, event: Some(Event::Ended) });
-        assert_eq!(doubt.fold(9, false, SECOND * 7), Judgement::default(), "it is believed");
+        let timeout = Timing::default().timeout;
+        assert!(doubt.fold(9, false, SECOND * 6 + timeout).doubted.is_some(), "its check had begun before");
+        assert_eq!(doubt.fold(9, false, SECOND * 7 + timeout), Judgement::default(), "it is believed");
     }
 
     #[test]

@@ -450,8 +450,8 @@ mod tests {
             let before = slow.asked.load(Ordering::SeqCst);
             sleep(seconds(0.5)).await;
             let fired = slow.asked.load(Ordering::SeqCst) - before;
-            // A hundred on average: chance stays within half of that.
-            assert!((50..=150).contains(&fired), "{fired} checks in half-second {half_second}");
+            // A hundred on average; a herd would be a thousand.
+            assert!((30..=200).contains(&fired), "{fired} checks in half-second {half_second}");
         }
         running.abort();
     }
