@@ -1,4 +1,4 @@
-//! The dashboard: three files in the binary, served with a policy under which nothing else can run.
+//! The dashboard: a few files in the binary, served with a policy under which nothing else can run.
 
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use poem::Response;
@@ -15,6 +15,11 @@ pub fn page() -> Response {
 /// Its program.
 pub fn script() -> Response {
     file("text/javascript; charset=utf-8", include_str!("dashboard/app.js"))
+}
+
+/// The JavaScript client, which the page uses like any other.
+pub fn client() -> Response {
+    file("text/javascript; charset=utf-8", include_str!("../../clients/js/veloflux.js"))
 }
 
 /// Its style.

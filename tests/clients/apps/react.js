@@ -1,0 +1,38 @@
+// React, as an app uses it: one client for the page, hooks below it, in strict mode.
+import { StrictMode, createElement as make, useEffect, useState } from 'react';
+import { createRoot } from 'react-dom/client';
+import { VeloFlux } from 'veloflux';
+import { VeloFluxProvider, useBackends, useMetrics, useStatusWebSocket } from 'veloflux/react';
+
+const url = new URLSearchParams(location.search).get('server');
+const client = new VeloFlux({ url, reconnectionStrategy: { baseDelay: 200, maxDelay: 200, maxAttempts: 100 } });
+
+function Metrics() {
+  const { data, connectionStatus } = useMetrics();
+  return make('p', { id: 'metrics' }, `${connectionStatus} ${data ? data.cpu : 'nothing'}`);
+}
+
+function Backends() {
+  const { data } = useBackends();
+  return make('p', { id: 'backends' }, (data ?? []).map(({ address, status }) => `${address} ${status}`).join());
+}
+
+function Status() {
+  const [messages, count] = useState(0);
+  // New functions at every rendering, as everybody writes them.
+  const { data, connectionStatus } = useStatusWebSocket({ baseUrl: url, reconnectInterval: 200, maxReconnectAttempts: 100, onMessage: () => count((n) => n + 1) });
+  return make('p', { id: 'status' }, `${connectionStatus} ${data?.data.status} ${messages}`);
+}
+
+function App() {
+  const [shown, show] = useState(true);
+  const [turn, next] = useState(0);
+  useEffect(() => {
+    window.show = show;
+    const ticking = setInterval(() => next((n) => n + 1), 100);
+    return () => clearInterval(ticking);
+  }, []);
+  return make('main', { 'data-turn': turn }, shown && make(VeloFluxProvider, { client }, make(Metrics), make(Metrics), make(Backends), make(Status)));
+}
+
+createRoot(document.getElementById('root')).render(make(StrictMode, null, make(App)));
