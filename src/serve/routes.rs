@@ -37,7 +37,12 @@ const READ: &[Method] = &[Method::GET, Method::HEAD];
 pub const ROUTES: &[Row] = &[
     Row { path: "/", methods: READ, about: "the dashboard", answer: |_, _| done(dashboard::page()) },
     Row { path: "/dashboard.js", methods: READ, about: "its program", answer: |_, _| done(dashboard::script()) },
-    Row { path: "/veloflux.js", methods: READ, about: "the JavaScript client", answer: |_, _| done(dashboard::client()) },
+    Row {
+        path: "/veloflux.js",
+        methods: READ,
+        about: "the JavaScript client",
+        answer: |_, _| done(dashboard::client()),
+    },
     Row { path: "/dashboard.css", methods: READ, about: "its style", answer: |_, _| done(dashboard::style()) },
     Row {
         path: CONTROL_PATH,
