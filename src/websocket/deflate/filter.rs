@@ -193,7 +193,7 @@ impl Filter {
         if data {
             self.tally.wire = self.tally.wire.saturating_add(size);
         }
-        if !(data && self.gathered.is_some()) && !begins {
+        if !(begins || data && self.gathered.is_some()) {
             if data {
                 self.tally.plain = self.tally.plain.saturating_add(size);
             }
