@@ -18,6 +18,7 @@ mod documents;
 mod generated;
 mod handshake;
 mod hostile;
+mod javascript;
 mod lifecycle;
 mod origins;
 mod probe;
