@@ -15,6 +15,7 @@ mod conformance;
 mod contract;
 mod control;
 mod control_api;
+mod documents;
 mod generated;
 mod handshake;
 mod hostile;
