@@ -248,6 +248,7 @@ pub const INFLATE_STEP_BYTES: usize = 1024;
 /// Ends of a deflate stream in the middle of one message. One is allowed and hardly anybody sends it; each costs as much as
 /// setting up a decoder does.
 pub const DEFLATE_ENDS_MAX: usize = 8;
+
 /// Connections of one address, where the settings say nothing: a whole office behind one router fits, and a single host cannot
 /// take all places.
 pub const CONNECTIONS_PER_ADDRESS: u32 = 1_000;
