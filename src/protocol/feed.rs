@@ -53,6 +53,17 @@ impl Feed {
         format!("/api/ws/{}", self.name())
     }
 
+    /// The feeds that a list like `metrics,backends` names, each once, in the usual order. All of them without a list, or
+    /// where it says `all`.
+    ///
+    /// # Errors
+    /// The first word that names no feed.
+    pub fn several(list: Option<&str>) -> Result<Vec<Feed>, UnknownFeed> {
+        let Some(list) = list.filter(|list| *list != "all") else { return Ok(Feed::ALL.to_vec()) };
+        let named = list.split(',').map(|word| word.trim().parse()).collect::<Result<Vec<Feed>, _>>()?;
+        Ok(Feed::ALL.into_iter().filter(|feed| named.contains(feed)).collect())
+    }
+
     /// The position in [`Feed::ALL`], for tables with one entry a feed.
     pub const fn index(self) -> usize {
         self as usize

@@ -13,10 +13,13 @@ mod pace;
 mod pass;
 mod push;
 pub mod reload;
+mod ring;
 pub mod routes;
 pub mod shard;
 pub mod socket;
+mod stream;
 pub mod telemetry;
+mod track;
 mod upgrade;
 
 use std::sync::Arc;

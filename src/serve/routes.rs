@@ -66,7 +66,13 @@ pub const ROUTES: &[Row] = &[
         path: "/api/ws/:feed",
         methods: &[Method::GET],
         about: "a feed, over WebSocket",
-        answer: |app, request| Box::pin(upgrade::upgrade(app, request)),
+        answer: |app, request| Box::pin(upgrade::one(app, request)),
+    },
+    Row {
+        path: "/api/ws",
+        methods: &[Method::GET],
+        about: "several feeds over one WebSocket",
+        answer: |app, request| Box::pin(upgrade::several(app, request)),
     },
     Row {
         path: "/api/sources/:source",
