@@ -4,10 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One of the five streams a server offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Feed {
     /// Every backend of every pool.
@@ -21,6 +22,12 @@ pub enum Feed {
     /// The named dependency checks.
     Health,
 }
+
+/// The path of the WebSocket endpoint that carries several feeds.
+pub const SEVERAL_PATH: &str = "/api/ws";
+
+/// The query key with the feeds that are wanted there.
+pub const FEEDS: &str = "feeds";
 
 impl Feed {
     /// All feeds, in the order in which they are listed to people.

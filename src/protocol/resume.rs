@@ -4,6 +4,7 @@
 //! hears is then a [`Resumed`]: either everything since follows, exactly once and in order, or the snapshot does. There is
 //! nothing in between.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{EventId, Feed};
@@ -53,7 +54,7 @@ impl Since {
 }
 
 /// What a client that has named a message is told first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename = "resumed")]
 pub struct ResumedMessage {
     /// What became of it.
@@ -61,7 +62,7 @@ pub struct ResumedMessage {
 }
 
 /// Whether what a client has missed follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Resumed {
     /// The feed, for a socket with several.
     pub feed: Feed,

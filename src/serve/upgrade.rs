@@ -12,14 +12,52 @@ use tokio::net::TcpStream;
 
 use super::answer::{error, not_allowed, parameter, unknown_feed};
 use super::auth::{Entry, SUBPROTOCOL, offers_subprotocol};
+use super::documents::operation::{Access, Body, Gives, Operation};
 use super::listener::Handover;
 use super::pass::Pass;
 use super::track::Subscription;
 use super::{App, connection};
 use crate::limits::REQUEST_HEAD_TIMEOUT;
 use crate::protocol::Feed;
+use crate::protocol::feed::FEEDS;
 use crate::protocol::resume::{LAST_ID, Since};
 use crate::websocket::handshake::{Refusal, accept};
+
+/// What the route of a feed is like.
+pub const ONE: Operation = Operation {
+    access: Access::Reader,
+    query: &[(
+        LAST_ID,
+        "The id of the last message that was seen: what came since follows, or it is said that it does not.",
+    )],
+    takes: None,
+    gives: &[Gives {
+        status: 101,
+        about: "A WebSocket. What is said on it is described as AsyncAPI, at `/api/asyncapi.json`.",
+        body: Body::Nothing,
+    }],
+    fails: &[
+        (400, "The handshake is broken."),
+        (426, "No handshake; a header that belongs to it is missing, mostly because a proxy dropped it."),
+    ],
+};
+
+/// What the route of several feeds is like.
+pub const SEVERAL: Operation = Operation {
+    query: &[
+        (FEEDS, "Their names, with commas between them; `all` or nothing for all."),
+        (
+            LAST_ID,
+            "The ids of the last messages that were seen: `backends:<id>,metrics:<id>`. Each feed is answered by itself.",
+        ),
+    ],
+    fails: &[
+        (400, "The handshake is broken."),
+        (404, "One of the names is no feed."),
+        (426, "No handshake; a header that belongs to it is missing, mostly because a proxy dropped it."),
+    ],
+    ..ONE
+};
 
 /// Answers `GET /api/ws/<feed>`: 101 and a connection, or what is wrong.
 pub async fn one(app: Arc<App>, request: Request) -> Response {
@@ -34,7 +72,7 @@ pub async fn one(app: Arc<App>, request: Request) -> Response {
 
 /// Answers `GET /api/ws?feeds=<feed>,<feed>`: several feeds on one connection.
 pub async fn several(app: Arc<App>, request: Request) -> Response {
-    let feeds = match Feed::several(parameter(&request, "feeds").as_deref()) {
+    let feeds = match Feed::several(parameter(&request, FEEDS).as_deref()) {
         Ok(feeds) => feeds,
         Err(unknown) => return unknown_feed(&unknown),
     };
