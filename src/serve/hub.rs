@@ -4,18 +4,19 @@
 //! The face is narrow on purpose: [`Hub::publish`], [`Hub::attach`], [`Hub::close_all`]. What is behind it may be
 //! replaced.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::farewell::Farewell;
 use super::shard::{Link, Order, Shard};
 use super::stream::{Stream, Streams};
 use super::telemetry::{Ending, Traffic};
 use super::track::Subscription;
 use crate::feeds::Change;
 use crate::limits::SHARD_QUEUE_LENGTH;
-use crate::protocol::{CloseCode, Feed};
+use crate::protocol::Feed;
 use crate::shutdown::Shutdown;
 
 /// The connections and what they are sent.
@@ -23,6 +24,8 @@ pub struct Hub {
     shards: Vec<mpsc::Sender<Order>>,
     next: AtomicUsize,
     streams: Arc<Streams>,
+    /// How everybody was sent away, once that has begun.
+    farewell: OnceLock<Farewell>,
 }
 
 impl Hub {
@@ -37,7 +40,7 @@ impl Hub {
             shutdown.spawn(tokio::task::unconstrained(shard.run(orders)));
             sender
         };
-        Hub { shards: (0..shards).map(start).collect(), next: AtomicUsize::new(0), streams }
+        Hub { shards: (0..shards).map(start).collect(), next: AtomicUsize::new(0), streams, farewell: OnceLock::new() }
     }
 
     /// What a feed says, and has said, for readers that are no connections of a shard.
@@ -76,11 +79,17 @@ impl Hub {
         Feed::ALL.into_iter().filter(|feed| self.stream(*feed).newest().is_none()).collect()
     }
 
+    /// What to say to somebody who comes when everybody has been sent away.
+    pub fn farewell(&self) -> Vec<u8> {
+        self.farewell.get().copied().unwrap_or(Farewell::Stop).frame(rand::random())
+    }
+
     /// Sends everybody away, and everybody who comes after.
-    pub async fn close_all(&self, code: CloseCode) {
+    pub async fn close_all(&self, farewell: Farewell) {
+        self.farewell.get_or_init(|| farewell);
         for shard in &self.shards {
             // A shard that is gone has no connections any more.
-            let _ = shard.send(Order::CloseAll(code)).await;
+            let _ = shard.send(Order::CloseAll(farewell)).await;
         }
     }
 }
