@@ -197,6 +197,18 @@ pub const SHARD_QUEUE_LENGTH: usize = 128;
 /// Updates that may wait between the feeds and the hub. Five feeds, so it only fills when the hub is busy writing.
 pub const UPDATE_QUEUE_LENGTH: usize = 16;
 
+/// Messages of one feed that are kept for clients that come back. At the most that the `backends` feed says, fifty updates a
+/// tick, these are some seven minutes; of the other feeds, hours.
+pub const REPLAY_MESSAGES_MAX: u64 = 4096;
+
+/// Bytes of one feed that are kept for clients that come back. A thousand backends, all of them listed at every tick, still
+/// make a minute, in which a client tries five times.
+pub const REPLAY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of what was missed that are put together for one write. As much as the kernel keeps unsent, so that a slow reader
+/// holds no more than this of its own.
+pub const REPLAY_PIECE_BYTES: usize = UNSENT_BYTES_MAX as usize;
+
 /// Force-updates that may wait for one feed. They are answered together by one measurement, so few ever wait.
 pub const FORCE_QUEUE_LENGTH: usize = 64;
 

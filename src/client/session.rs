@@ -24,7 +24,7 @@ use super::loss::{Loss, Verdict};
 use super::stale::{Patience, Staleness, WhenStale};
 use crate::limits;
 use crate::net::Fault;
-use crate::protocol::message::RESUMED;
+use crate::protocol::resume::RESUMED;
 use crate::protocol::{CloseCode, Timestamp};
 use crate::shutdown::Shutdown;
 use crate::websocket::deflate;
