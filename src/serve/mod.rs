@@ -10,6 +10,7 @@ mod control;
 mod conversation;
 mod dashboard;
 pub mod documents;
+mod encoding;
 pub mod farewell;
 mod hosts;
 pub mod hub;
