@@ -17,7 +17,7 @@ const STRICT = {
 
 /** Builds `main` into `<folder>/dist/browser`; `others` only have to compile. */
 export async function buildAngular(folder, modules, main, others = []) {
-  const options = { browser: main, index: 'index.html', tsConfig: 'tsconfig.json', outputPath: 'dist', preserveSymlinks: true, progress: false };
+  const options = { browser: main, index: 'index.html', tsConfig: 'tsconfig.json', outputPath: 'dist', preserveSymlinks: true, progress: false, optimization: false };
   const build = { builder: '@angular/build:application', options };
   const settings = { version: 1, cli: { analytics: false, cache: { enabled: false } }, projects: { app: { projectType: 'application', root: '', architect: { build } } } };
   await symlink(modules, join(folder, 'node_modules'));

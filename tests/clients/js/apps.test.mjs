@@ -92,8 +92,14 @@ test('each adapter in an app of its framework', { concurrency: true }, async (co
         await server.stop();
         await page.until('window.seen.has("metrics: Reconnecting") && window.seen.has("status: Reconnecting")');
         await server.start();
-        await page.until(FILLED);
-        assert.equal((await count()).open, 3);
+        await page.until(`${FILLED} && window.sockets().open === 3`);
+
+        if (await page.evaluate('"enable" in window')) {
+          for (const [enabled, connections] of [[false, 2], [true, 3]]) {
+            await page.evaluate(`window.enable(${enabled})`);
+            await eventually(async () => await server.connections() === connections);
+          }
+        }
 
         await page.evaluate('window.show(false)');
         await eventually(async () => await server.connections() === 0);
@@ -109,4 +115,18 @@ test('each adapter in an app of its framework', { concurrency: true }, async (co
       await server.remove();
     }
   })));
+});
+
+test('a page without a build loads the client from the server, as the README shows', async () => {
+  const server = await Server.start();
+  try {
+    const page = `<!doctype html><title>page</title><link rel="icon" href="data:,">${sample('html', 'README.md')}`;
+    await writeFile(join(folder, 'page.html'), page.replaceAll('http://127.0.0.1:8080', server.url));
+    await inChromium(process.env.CHROMIUM, `${origin}/page.html`, async (page) => {
+      await page.until('/^CPU [0-9.]+ %$/.test(document.title)');
+      assert.deepEqual([await server.connections(), page.complaints], [1, []]);
+    });
+  } finally {
+    await server.remove();
+  }
 });

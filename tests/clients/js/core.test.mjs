@@ -280,6 +280,9 @@ test('a fresh token is shown before the old one expires, and a refused one is no
   await live.client.authenticate();
   assert.deepEqual(live.world.sockets.map(({ said }) => said), [[{ type: 'auth', token: 'fresh' }], [{ type: 'auth', token: 'fresh' }]]);
 
+  await live.client.authenticate(null);
+  assert.equal(live.world.last().said.length, 1, 'no token is nothing to show');
+
   // A text stays what it is: it takes somebody with a better one.
   const { world, client } = await flux({ token: 'old' });
   world.last().open();

@@ -98,6 +98,7 @@ test('the types are those of the server, the samples compile, and the types expo
     'sample-react.tsx': sample('tsx'),
     'sample-vue.ts': compileScript(vue.descriptor, { id: 'sample', inlineTemplate: true }).content,
     'sample-angular.ts': sample('ts'),
+    'sample-overview.tsx': sample('jsx', 'README.md'),
     'sample-page.ts': sample('js').replace(/'https:\S+\/veloflux.js'/, "'veloflux'"),
     ...Object.fromEntries(readdirSync(join(here, 'types')).map((name) => [name, readFileSync(join(here, 'types', name), 'utf8')])),
   });
