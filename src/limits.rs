@@ -229,6 +229,26 @@ pub const INBOUND_BYTES_PER_SECOND: u32 = 1024 * 1024;
 /// our own deadlines do not see: an answer nobody reads, a machine that is gone. Well past [`WRITE_TIMEOUT`], which says why.
 pub const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Shortest message that is compressed by itself, in bytes. Below it, 200 bytes become 170 at best.
+pub const DEFLATE_BYTES_MIN: usize = 256;
+
+/// How hard it is tried to make a message short, of 9. Each is compressed once for all connections; past 6 it takes longer
+/// and gets no shorter.
+pub const COMPRESSION_LEVEL: u32 = 6;
+
+/// Largest compressed form of a message that may have `message` bytes: a peer that compresses what cannot be compressed
+/// adds a little.
+pub const fn deflated_bytes_max(message: usize) -> usize {
+    message + message / 64 + 64
+}
+
+/// Bytes by which the room for a message grows at least while it is inflated.
+pub const INFLATE_STEP_BYTES: usize = 1024;
+
+/// Ends of a deflate stream in the middle of one message. One is allowed and hardly anybody sends it; each costs as much as
+/// setting up a decoder does.
+pub const DEFLATE_ENDS_MAX: usize = 8;
+
 /// Connections of one address, where the settings say nothing: a whole office behind one router fits, and a single host cannot
 /// take all places.
 pub const CONNECTIONS_PER_ADDRESS: u32 = 1_000;

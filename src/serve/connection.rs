@@ -176,7 +176,7 @@ struct Speaker {
 impl Default for Box<Speaker> {
     fn default() -> Self {
         Box::new(Speaker {
-            receiver: Receiver::default(),
+            receiver: Receiver::new(None),
             messages: Pace::new(INBOUND_MESSAGES_PER_SECOND, INBOUND_MESSAGES_BURST),
             bytes: Pace::new(INBOUND_BYTES_PER_SECOND, INBOUND_BYTES_BURST),
             closing: false,

@@ -9,6 +9,7 @@ mod browser;
 mod checks;
 mod cli;
 mod client_settings;
+mod compression;
 mod config;
 mod conformance;
 mod contract;
