@@ -1,5 +1,8 @@
 // Types of the JavaScript client of veloflux. What stands on the wire is held to the server's own types by its tests.
 
+// Only what says so is exported.
+export {};
+
 export type FeedName = 'backends' | 'metrics' | 'status' | 'billing' | 'health';
 export type Health = 'healthy' | 'degraded' | 'unhealthy' | 'unknown';
 export type Admin = 'enabled' | 'draining' | 'maintenance';
@@ -211,6 +214,8 @@ export interface LinkEvents {
   close: CloseEvent;
   error: unknown;
   invalid: { problem: string; text: string };
+  /** So many pings in a row nobody has answered. */
+  missed: number;
   /** Milliseconds: of the round trip, and how far the server's clock is ahead. */
   pong: { took: number; skew: number };
   /** The page was away, or the network has changed. */
@@ -283,6 +288,7 @@ export interface Statistics {
   dropped: number;
   invalid: number;
   losses: number;
+  missedPings: number;
   lastMessageAt: number | null;
   /** Milliseconds. */
   roundTrip: number | null;
@@ -303,8 +309,18 @@ export interface VeloFluxEvents extends FeedData {
 
 export interface ControlAnswer {
   control: 'ok';
-  paused?: FeedName[];
-  [key: string]: unknown;
+  /** The feeds that are paused now. */
+  paused: FeedName[];
+  /** What a reload has changed, in words. */
+  changes?: string[];
+  /** The backend after an order about it. */
+  backend?: Backend;
+}
+
+export interface ForceUpdateAnswer {
+  force_update: 'triggered';
+  /** The feeds that measured afresh and were sent. */
+  feeds: FeedName[];
 }
 
 export interface ControlParameters {
@@ -333,12 +349,13 @@ export class VeloFlux extends Emitter<VeloFluxEvents> {
   subscribe<Name extends FeedName>(feed: Name, listener: (data: FeedData[Name]) => void): () => void;
   connect(): this;
   use(feed: FeedName): () => void;
-  reconnect(): void;
+  /** Of one feed, or of all. */
+  reconnect(feed?: FeedName): void;
   close(): void;
   /** Uses this token from now on; without one, what the option gives now. */
   authenticate(token?: TokenSource): Promise<void>;
   send(feed: FeedName, message: unknown): boolean;
-  forceUpdate(feed?: FeedName | 'all'): Promise<{ force_update: 'triggered'; feeds?: FeedName[] }>;
+  forceUpdate(feed?: FeedName | 'all'): Promise<ForceUpdateAnswer>;
   control(
     action?: 'check' | 'pause' | 'resume' | 'drain' | 'maintenance' | 'enable' | 'weight' | 'reload',
     parameters?: ControlParameters,
