@@ -46,7 +46,7 @@ async def hold(url: str, terms: dict, after: int, came: list, enough: asyncio.Ev
                 came.append(text)
             if len(one["messages"]) % 7 == 0:
                 await socket.send(json.dumps({"type": "ping", "timestamp": "compressed or not: " * 20}))
-                await (await socket.ping())
+                await socket.ping()
         await socket.close(1000, "done")
         one["close_code"] = socket.close_code
 
