@@ -26,7 +26,7 @@ async def hold(url: str, terms: dict, after: int, came: list, enough: asyncio.Ev
     while len(came) < after:
         await asyncio.sleep(0.01)
     extensions = [ClientPerMessageDeflateFactory(**terms["options"])] if terms["options"] is not None else None
-    async with connect(url, compression=None, extensions=extensions, max_size=None) as socket:
+    async with connect(url, compression=None, extensions=extensions, max_size=None, max_queue=None) as socket:
         one = {"terms": terms["name"], "agreed": [], "messages": [], "pongs": 0}
         one["agreed"] = [str(extension) for extension in socket.protocol.extensions]
         held.append(one)
