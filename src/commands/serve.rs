@@ -26,7 +26,7 @@ use crate::shutdown::Shutdown;
 
 /// Runs the server until it is told to stop.
 pub(super) async fn run(args: ServeArgs) -> Exit {
-    let talk = Talk { volume: Volume::Normal, paint: Paint::stderr(Wish::Auto) };
+    let talk = Talk { volume: Volume::Normal, paint: Paint::stderr(Wish::Auto), indent: 0 };
     let check_only = args.check_config;
     let loaded = setup::token_variable().map_err(|failure| vec![failure.message]).and_then(|token| {
         let overrides = overrides(args, token);

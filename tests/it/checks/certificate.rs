@@ -1,4 +1,4 @@
-//! A certificate, mostly for `localhost` and 127.0.0.1, that nobody but its holder has signed.
+//! A certificate, mostly for `localhost`, `fleet.example.test` and 127.0.0.1, that nobody but its holder has signed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,7 +18,7 @@ pub(crate) fn make(folder: &Path) -> Certificate {
 
 /// Makes one that is good for so many days.
 pub(super) fn lasting(folder: &Path, days: u32) -> Certificate {
-    made(folder, days, "DNS:localhost,IP:127.0.0.1")
+    made(folder, days, "DNS:localhost,DNS:fleet.example.test,IP:127.0.0.1")
 }
 
 /// Makes one for another name.
