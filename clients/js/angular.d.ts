@@ -32,8 +32,11 @@ export class VeloFluxWebSocketService implements OnDestroy {
   readonly backends$: BehaviorSubject<Backend[]>;
   readonly billing$: BehaviorSubject<Partial<Billing>>;
   readonly health$: BehaviorSubject<Partial<HealthReport>>;
+  constructor(options?: VeloFluxOptions);
+  /** The client below: events, statistics, the age of what is known. */
+  readonly client: VeloFlux;
   snapshot<Name extends FeedName>(feed: Name): Snapshot<FeedData[Name]>;
-  getConnectionStatus(): Record<FeedName, Observable<LinkStateName>>;
+  getConnectionStatus(): Record<FeedName, Observable<LinkStateName>> & { [feed: string]: Observable<LinkStateName> };
   forceUpdate(feed?: FeedName | 'all'): Promise<unknown>;
   control(action: Parameters<VeloFlux['control']>[0], parameters?: ControlParameters): Promise<ControlAnswer>;
   ngOnDestroy(): void;

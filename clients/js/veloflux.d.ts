@@ -163,7 +163,10 @@ export interface Environment {
   fetch?: unknown;
   setTimeout?: (act: () => void, delay: number) => unknown;
   clearTimeout?: (timer: never) => void;
+  /** The wall clock, in milliseconds as of `Date.now()`. */
   now?: () => number;
+  /** A clock that nobody sets, in milliseconds. */
+  monotonic?: () => number;
   random?: () => number;
   window?: unknown;
   Notification?: unknown;
@@ -208,7 +211,10 @@ export interface LinkEvents {
   close: CloseEvent;
   error: unknown;
   invalid: { problem: string; text: string };
+  /** Milliseconds: of the round trip, and how far the server's clock is ahead. */
   pong: { took: number; skew: number };
+  /** The page was away, or the network has changed. */
+  wake: undefined;
 }
 
 /** A WebSocket that comes back by itself. */
@@ -221,6 +227,8 @@ export class Link extends Emitter<LinkEvents> {
   close(): void;
   /** False: there is no connection, and it was not sent. */
   send(message: unknown): boolean;
+  /** Uses this token from now on: shows it on the connection there is, and tries again what an older one was refused. */
+  authenticate(token?: TokenSource): Promise<void>;
   alive(): void;
   monitor(options: HealthMonitorOptions | false): void;
 }
@@ -289,7 +297,7 @@ export interface VeloFluxEvents extends FeedData {
   resumed: { feed: FeedName; recovered: boolean };
   stale: { feed: FeedName; stale: boolean; age: number | null };
   invalid: { feed: FeedName; problem: string };
-  problem: { feed: FeedName; code: string; message: string };
+  problem: { feed: FeedName | null; code: string; message: string };
   change: FeedName;
 }
 
@@ -327,7 +335,8 @@ export class VeloFlux extends Emitter<VeloFluxEvents> {
   use(feed: FeedName): () => void;
   reconnect(): void;
   close(): void;
-  refresh(): Promise<void>;
+  /** Uses this token from now on; without one, what the option gives now. */
+  authenticate(token?: TokenSource): Promise<void>;
   send(feed: FeedName, message: unknown): boolean;
   forceUpdate(feed?: FeedName | 'all'): Promise<{ force_update: 'triggered'; feeds?: FeedName[] }>;
   control(
@@ -344,6 +353,10 @@ export class VeloFluxError extends Error {
   readonly retryAfter: string | null;
 }
 
+/** What is known before anything was said. */
+export const NOTHING_YET: Snapshot<never>;
+/** The client that all parts of a page share which were given none: of the server the page came from. */
+export function pageClient(): VeloFlux;
 /** What is wrong with a message of a feed; null if nothing. */
 export function problemOf(message: unknown): string | null;
 /** The state of a feed after a message. */

@@ -1,8 +1,13 @@
 // The JavaScript client of veloflux: the live feeds of a service fleet, kept up to date over WebSocket.
 //
-// One module without dependencies and without a build step, for browsers and Node.js 22 and later. Importing it opens
-// nothing and touches no global, so it is safe on a server that renders pages. `VeloFlux` is what a page wants; `Link` is
-// one connection that comes back by itself; the classes at the end keep the names of the published clients.
+// One file without dependencies and without a build step, because pages load it from a server as `/veloflux.js` and nothing
+// else. Importing it opens nothing and touches no global, so it is safe where pages are rendered on a server.
+//
+// `VeloFlux` is what a page wants: the feeds of a server and what is known of them. It stands on `Link`, one connection that
+// comes back by itself and knows nothing of feeds. The classes at the end keep the names of the published clients.
+//
+// Two clocks: what waits or measures a span goes by the monotonic one, so that a clock that is set harms nothing; what is told
+// to people goes by the wall clock.
 
 /** Every feed, with the time between two messages of it in milliseconds. */
 export const FEEDS = Object.freeze({ backends: 5_000, metrics: 2_000, status: 10_000, billing: 30_000, health: 15_000 });
@@ -11,16 +16,24 @@ export const FEEDS = Object.freeze({ backends: 5_000, metrics: 2_000, status: 10
 const STALE_CADENCES = 3;
 /** The longest time a connection may take to open. */
 const CONNECT_TIMEOUT_MS = 10_000;
-/** The window over which messages per second are counted. */
-const RATE_WINDOW_MS = 60_000;
+/** The longest wait a server may ask for. It says seconds; this is for what is no server of ours. */
+const ASKED_DELAY_MAX_MS = 600_000;
+/** The longest delay of a timer: past it browsers fire at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+/** The window over which messages per second are counted, in seconds. */
+const RATE_WINDOW_S = 60;
 /** The least time between two writes of one feed to the storage. */
 const SAVE_INTERVAL_MS = 1_000;
+/** How long a connection may be away before anybody is told: a server that restarts is back by then. */
+const ALERT_AFTER_MS = 5_000;
 /** Closes after which the same attempt would end in the same way: protocol errors of ours. */
 const POINTLESS = new Set([1002, 1003, 1007, 1009]);
 const SUBPROTOCOL = 'veloflux.v1';
 const OPEN = 1;
+/** What no second attempt can mend. */
+const UNSUPPORTED = Object.freeze({ code: 'unsupported' });
 
-/** What went wrong with a request. `status` is the HTTP status, `code` the server's word for it. */
+/** What went wrong with a request. `status` is the HTTP status (0: there was no answer), `code` the server's word for it. */
 export class VeloFluxError extends Error {
   constructor(message, { status = 0, code = 'failed', retryAfter = null } = {}) {
     super(message);
@@ -29,7 +42,7 @@ export class VeloFluxError extends Error {
   }
 }
 
-// ---- when to try again
+// ---- when to try again ----------------------------------------------------------------------------------------------
 
 /** How long to wait before connecting again, and how often. Times in milliseconds. */
 export class ReconnectionStrategy {
@@ -69,14 +82,17 @@ function monitorOf(given = {}) {
 }
 
 /** The time the server asks for in the reason of a close, in milliseconds. */
-const askedDelay = (reason) => Number(/retry_after_ms\D{0,3}(\d{1,9})/.exec(reason ?? '')?.[1] ?? 0);
+function askedDelay(reason) {
+  const asked = /retry_after_ms\D{0,3}(\d{1,9})/.exec(reason ?? '')?.[1] ?? 0;
+  return Math.min(Number(asked), ASKED_DELAY_MAX_MS);
+}
 
-// ---- what is said
+// ---- what is said ---------------------------------------------------------------------------------------------------
 
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isText = (value) => typeof value === 'string';
-const isCount = (value) => typeof value === 'number' && Number.isFinite(value);
-const isMeasured = (value) => value === null || isCount(value);
+const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
+const isMeasured = (value) => value === null || isNumber(value);
 
 /** What the data of each message must hold. Keys that are not named here are nobody's business. */
 const SHAPES = {
@@ -89,7 +105,7 @@ const SHAPES = {
 };
 
 /** The feed a type of message belongs to; none for the others. */
-const feedOf = (type) => (type === 'backends_update' ? 'backends' : type in FEEDS ? type : null);
+const feedOf = (type) => (type === 'backends_update' ? 'backends' : Object.hasOwn(FEEDS, type) ? type : null);
 
 /** What is wrong with a message of a feed; null if nothing. */
 export function problemOf(message) {
@@ -112,10 +128,19 @@ export function fold(state, message) {
 /** The run and the number in the id of a message. */
 function numberOf(id) {
   const found = /^(.+)-(\d+)$/.exec(id ?? '');
-  return found && { epoch: found[1], seq: Number(found[2]) };
+  return found && { id, epoch: found[1], seq: Number(found[2]) };
 }
 
-// ---- events
+// ---- events ---------------------------------------------------------------------------------------------------------
+
+/** Calls what somebody else wrote: what it throws is reported and harms nobody here. */
+function call(callback, ...details) {
+  try {
+    callback?.(...details);
+  } catch (error) {
+    (globalThis.reportError ?? console.error)(error);
+  }
+}
 
 /** Listeners by event. One that throws neither stops the others nor the connection. */
 class Emitter {
@@ -134,13 +159,7 @@ class Emitter {
   }
 
   emit(event, detail) {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
-      try {
-        listener(detail);
-      } catch (error) {
-        (globalThis.reportError ?? console.error)(error);
-      }
-    }
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) call(listener, detail);
   }
 
   /** How many listeners there are. */
@@ -153,15 +172,18 @@ class Emitter {
   }
 }
 
+// ---- the world around -----------------------------------------------------------------------------------------------
+
 /** What a client uses of the world around it; tests and other platforms give their own. */
 function worldOf(given = {}) {
   const global = globalThis;
   return {
     WebSocket: global.WebSocket,
     fetch: global.fetch?.bind(global),
-    setTimeout: (...args) => global.setTimeout(...args),
+    setTimeout: (act, delay) => global.setTimeout(act, delay),
     clearTimeout: (timer) => global.clearTimeout(timer),
     now: () => Date.now(),
+    monotonic: () => performance.now(),
     random: () => Math.random(),
     window: typeof global.addEventListener === 'function' && typeof global.document !== 'undefined' ? global : null,
     Notification: global.Notification,
@@ -169,27 +191,90 @@ function worldOf(given = {}) {
   };
 }
 
-// ---- one connection
+/** Timers by name: setting one again replaces it. */
+class Timers {
+  #world;
+  #running = new Map();
+
+  constructor(world) {
+    this.#world = world;
+  }
+
+  /** Calls `act` after `delay` milliseconds with how late that is: pages that sleep or are hidden get their timers late. */
+  set(name, delay, act) {
+    this.stop(name);
+    const due = this.#world.monotonic() + delay;
+    this.#running.set(name, this.#world.setTimeout(() => {
+      this.#running.delete(name);
+      act(this.#world.monotonic() - due);
+    }, Math.min(delay, TIMER_MAX_MS)));
+  }
+
+  has(name) {
+    return this.#running.has(name);
+  }
+
+  stop(name) {
+    if (this.#running.has(name)) this.#world.clearTimeout(this.#running.get(name));
+    this.#running.delete(name);
+  }
+
+  stopAll() {
+    for (const name of [...this.#running.keys()]) this.stop(name);
+  }
+}
+
+/** What is given as a value, or as a function that gives it, perhaps later. */
+const given = async (value) => (typeof value === 'function' ? value() : value);
+
+/** Asks by HTTP, with a token and perhaps a body. Gives the JSON of the answer or throws a {@link VeloFluxError}. */
+async function ask(world, method, url, token, body) {
+  if (!world.fetch) throw new VeloFluxError('there is no fetch here; give one as `environment.fetch`', UNSUPPORTED);
+  const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...(body && { 'Content-Type': 'application/json' }) };
+  const response = await world.fetch(String(url), { method, headers, cache: 'no-store', ...(body && { body: JSON.stringify(body) }) });
+  const text = await response.text();
+  let answer = null;
+  try {
+    answer = JSON.parse(text);
+  } catch { /* A proxy between us says what it likes. */ }
+  if (response.ok && answer) return answer;
+  const { code = 'failed', message = `the server answered ${response.status}` } = answer?.error ?? {};
+  throw new VeloFluxError(message, { status: response.status, code, retryAfter: response.headers.get('Retry-After') });
+}
+
+// ---- one connection -------------------------------------------------------------------------------------------------
 
 /**
  * A WebSocket that comes back by itself.
  *
+ * It ends for good when it is closed from here, when the server is done (1000), and when the same attempt would end in the same
+ * way: our protocol errors, a token that was refused (44xx), an address that is none. It is given up after
+ * `maxAttempts` in a row that brought no message; then it tries anew when the network is back or somebody looks at the page.
+ *
  * Events: `link` with what it is doing now (see {@link Link#state}), `message` with each document that came, `open`, `close` and
- * `error` with the events of the socket, `invalid` with what was no document, `pong` with the round trip in milliseconds.
+ * `error` with the events of the socket, `invalid` with what was no document, `pong` with the round trip, `wake` when the page
+ * was away.
  */
 export class Link extends Emitter {
   #world;
+  #timers;
   #options;
   #strategy;
   #monitor;
-  #socket = null;
-  #timers = new Map();
-  #attempt = 0;
-  #missed = 0;
-  #signs = 0;
-  #wanted = false;
-  #turn = 0;
   #state;
+  #socket = null;
+  /** Whether it is to be connected. */
+  #wanted = false;
+  /** Attempts since the last message. */
+  #attempt = 0;
+  /** Counts connections: what an earlier one still says is not heard. */
+  #turn = 0;
+  /** Signs of life, and pings in a row without one. */
+  #signs = 0;
+  #missed = 0;
+  #pinged = null;
+  /** The token that was refused. */
+  #refused = null;
 
   /**
    * @param {string | (() => string | Promise<string>)} url asked anew for every attempt
@@ -199,11 +284,12 @@ export class Link extends Emitter {
   constructor(url, options = {}) {
     super();
     this.url = url;
-    this.#options = options;
+    this.#options = { authentication: 'subprotocol', connectTimeout: CONNECT_TIMEOUT_MS, ...options };
     this.#world = worldOf(options.environment);
+    this.#timers = new Timers(this.#world);
     this.#strategy = strategyOf(options.reconnectionStrategy);
     this.#monitor = monitorOf(options.healthMonitor);
-    this.#state = Object.freeze({ state: 'Disconnected', attempt: 0, of: this.#strategy.maxAttempts, retryAt: null, code: null, reason: null, since: this.#world.now() });
+    this.#state = this.#described('Disconnected');
   }
 
   /**
@@ -222,28 +308,22 @@ export class Link extends Emitter {
   open() {
     if (this.#wanted) return;
     this.#wanted = true;
-    this.#attempt = 0;
-    const { window } = this.#world;
-    window?.addEventListener('online', this.#wake);
-    window?.document.addEventListener('visibilitychange', this.#wake);
-    this.#say('Connecting');
-    this.#connect();
+    this.#heed('addEventListener');
+    this.#begin();
   }
 
   /** Ends the connection now and begins a new one, with all attempts before it. */
   reconnect() {
     if (!this.#wanted) return this.open();
-    this.#drop(1000, 'reconnecting');
-    this.#attempt = 0;
-    this.#say('Connecting');
-    this.#connect();
+    this.#drop('reconnecting');
+    this.#begin();
   }
 
   /** Ends the connection, for good until somebody opens it again. */
   close() {
     if (!this.#wanted) return;
     this.#rest();
-    this.#drop(1000, 'done');
+    this.#drop('done');
     this.#say('Disconnected');
   }
 
@@ -252,6 +332,14 @@ export class Link extends Emitter {
     if (this.#socket?.readyState !== OPEN) return false;
     this.#socket.send(JSON.stringify(message));
     return true;
+  }
+
+  /** Uses this token from now on: shows it on the connection there is, and tries again what an older one was refused. */
+  async authenticate(token = this.#options.token) {
+    this.#options = { ...this.#options, token };
+    const fresh = (await given(token)) ?? '';
+    if (this.connected) this.send({ type: 'auth', token: fresh });
+    else if (this.#refused !== null && this.#refused !== fresh) this.open();
   }
 
   /** Counts as a sign of life. */
@@ -263,121 +351,144 @@ export class Link extends Emitter {
   /** Watches the connection from now on in this manner; false: not at all. */
   monitor(options) {
     this.#monitor = monitorOf(options);
-    this.#stop('ping');
+    this.#timers.stop('ping');
     if (this.connected) this.#watch();
   }
 
-  #say(state, detail = {}) {
-    this.#state = Object.freeze({ state, attempt: this.#attempt, of: this.#strategy.maxAttempts, retryAt: null, code: null, reason: null, since: this.#world.now(), ...detail });
+  // ---- the state
+
+  #described(state, detail = {}) {
+    const [attempt, of, since] = [this.#attempt, this.#strategy.maxAttempts, this.#world.now()];
+    return Object.freeze({ state, attempt, of, retryAt: null, code: null, reason: null, since, ...detail });
+  }
+
+  #say(state, detail) {
+    this.#state = this.#described(state, detail);
     this.emit('link', this.#state);
   }
 
-  #after(name, delay, act) {
-    this.#stop(name);
-    this.#timers.set(name, this.#world.setTimeout(() => {
-      this.#timers.delete(name);
-      act();
-    }, delay));
-  }
-
-  #stop(name) {
-    if (this.#timers.has(name)) this.#world.clearTimeout(this.#timers.get(name));
-    this.#timers.delete(name);
+  /** Begins or ceases to hear what happens to the page. */
+  #heed(method) {
+    const { window } = this.#world;
+    for (const event of ['online', 'offline', 'pageshow']) window?.[method](event, this.#wake);
+    for (const event of ['visibilitychange', 'resume']) window?.document[method](event, this.#wake);
+    window?.[method]('pagehide', this.#sleep);
   }
 
   /** Nothing is wanted any more. */
   #rest() {
     this.#wanted = false;
-    const { window } = this.#world;
-    window?.removeEventListener('online', this.#wake);
-    window?.document.removeEventListener('visibilitychange', this.#wake);
+    this.#heed('removeEventListener');
   }
 
   /** Lets go of the socket: nothing that it still says is heard. */
-  #drop(code, reason) {
+  #drop(reason) {
     this.#turn += 1;
-    for (const name of [...this.#timers.keys()]) this.#stop(name);
+    this.#timers.stopAll();
     const socket = this.#socket;
     this.#socket = null;
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
     // One that never opened complains when it is closed.
     socket.onerror = () => {};
-    socket.close(code, reason);
+    socket.close(1000, reason);
+  }
+
+  /** Nobody will mend this by trying again. */
+  #end(state, detail) {
+    this.#rest();
+    this.#say(state, detail);
+  }
+
+  // ---- connecting
+
+  #begin() {
+    this.#attempt = 0;
+    this.#refused = null;
+    this.#say('Connecting');
+    this.#connect();
   }
 
   async #connect() {
     const turn = ++this.#turn;
-    let socket;
+    let token;
+    let address;
     try {
-      const token = await given(this.#options.token);
-      const { url, protocols } = await this.#address(token);
+      token = (await given(this.#options.token)) ?? '';
+      if (turn !== this.#turn) return;
+      if (this.#refused === token) return this.#end('Failed', { code: this.#state.code, reason: this.#state.reason });
+      address = await this.#address(token);
       if (turn !== this.#turn) return;
       const { WebSocket } = this.#world;
-      if (!WebSocket) throw new VeloFluxError('there is no WebSocket here; give one as `environment.WebSocket`');
-      socket = protocols.length ? new WebSocket(url, protocols) : new WebSocket(url);
-      socket.onopen = (event) => {
-        if (token && this.#options.authentication === 'message') this.send({ type: 'auth', token });
-        this.#opened(event);
-      };
+      if (!WebSocket) throw new VeloFluxError('there is no WebSocket here; give one as `environment.WebSocket`', UNSUPPORTED);
+      this.#socket = address.protocols.length ? new WebSocket(address.url, address.protocols) : new WebSocket(address.url);
     } catch (error) {
-      if (turn !== this.#turn) return;
-      this.emit('error', error);
-      // An address that is none will not become one, and a token that was refused is not a better one next time.
-      if (error?.name === 'SyntaxError' || (error instanceof VeloFluxError && [0, 401, 403, 404].includes(error.status))) {
-        this.#rest();
-        return this.#say('Error', { reason: String(error.message ?? error) });
-      }
-      return this.#lost(1006, String(error?.message ?? error));
+      if (turn === this.#turn) this.#failed(error, token);
+      return;
     }
-    this.#socket = socket;
+    this.#refused = null;
+    const socket = this.#socket;
+    socket.onopen = (event) => {
+      if (token && this.#options.authentication === 'message') this.send({ type: 'auth', token });
+      this.#opened(event);
+    };
     socket.onmessage = (event) => this.#receive(event.data);
     socket.onerror = (event) => this.emit('error', event);
     socket.onclose = (event) => {
       this.emit('close', event);
-      this.#lost(event.code, event.reason);
+      const first = this.#state.state === 'Connecting';
+      if (first && event.code === 1006) this.#inquire(address.asked, token);
+      else this.#lost(event.code, event.reason, token);
     };
-    this.#after('connect', this.#options.connectTimeout ?? CONNECT_TIMEOUT_MS, () => this.#lost(1006, 'no answer to the handshake'));
+    this.#timers.set('connect', this.#options.connectTimeout, () => this.#lost(1006, 'no answer to the handshake', token));
   }
 
   /** Where to connect, with the token as the server wants it. */
   async #address(token) {
-    let url = await given(this.url);
-    if (!token) return { url, protocols: [] };
-    switch (this.#options.authentication ?? 'subprotocol') {
+    const url = await given(this.url);
+    switch (token ? this.#options.authentication : 'none') {
+      case 'none':
+        return { asked: url, url, protocols: [] };
       case 'subprotocol':
-        return { url, protocols: [SUBPROTOCOL, `bearer.${token}`] };
+        return { asked: url, url, protocols: [SUBPROTOCOL, `bearer.${token}`] };
       case 'message':
-        return { url, protocols: [SUBPROTOCOL] };
+        return { asked: url, url, protocols: [SUBPROTOCOL] };
       case 'ticket': {
-        const at = new URL('/api/ws/ticket', url.replace(/^ws/, 'http'));
-        const { ticket } = await post(this.#world, at, token);
-        url += `${url.includes('?') ? '&' : '?'}ticket=${encodeURIComponent(ticket)}`;
-        return { url, protocols: [] };
+        const { ticket } = await ask(this.#world, 'POST', new URL('/api/ws/ticket', url.replace(/^ws/, 'http')), token);
+        return { asked: url, url: `${url}${url.includes('?') ? '&' : '?'}ticket=${encodeURIComponent(ticket)}`, protocols: [] };
       }
       default:
-        throw new VeloFluxError(`\`authentication\` is \`${this.#options.authentication}\`; give 'subprotocol', 'message' or 'ticket'`);
+        throw new VeloFluxError(`\`authentication\` is \`${this.#options.authentication}\`; give 'subprotocol', 'message' or 'ticket'`, UNSUPPORTED);
     }
   }
 
+  /** There is not even a socket. */
+  #failed(error, token) {
+    this.emit('error', error);
+    const reason = String(error?.message ?? error);
+    // An address that is none will not become one, nor will a browser allow tomorrow what it forbids today.
+    const hopeless = ['SyntaxError', 'SecurityError'].includes(error?.name) || error?.code === UNSUPPORTED.code;
+    if (hopeless) return this.#end('Error', { reason });
+    this.#lost(error instanceof VeloFluxError ? closeCode(error) : 1006, reason, token);
+  }
+
+  /** Browsers keep to themselves why a first handshake failed. The same address, asked plainly, may say it. */
+  async #inquire(url, token) {
+    const { fetch } = this.#world;
+    if (!fetch) return this.#lost(1006, '', token);
+    const turn = this.#turn;
+    const refusal = await ask(this.#world, 'GET', url.replace(/^ws/, 'http'), token).catch((error) => error);
+    if (turn !== this.#turn) return;
+    if (refusal instanceof VeloFluxError) this.#lost(closeCode(refusal), reasonOf(refusal), token);
+    else this.#lost(1006, '', token);
+  }
+
   #opened(event) {
-    this.#stop('connect');
+    this.#timers.stop('connect');
     this.alive();
     this.#say('Connected');
     this.emit('open', event);
     this.#watch();
-  }
-
-  #watch() {
-    if (!this.#monitor) return;
-    const { interval, timeout, maxMissedPings } = this.#monitor;
-    const before = this.#signs;
-    this.send({ type: 'ping', timestamp: this.#world.now() });
-    this.#after('ping', timeout, () => {
-      this.#missed = this.#signs > before ? 0 : this.#missed + 1;
-      if (this.#missed >= maxMissedPings) return this.#lost(1006, `${this.#missed} pings without an answer`);
-      this.#after('ping', interval - timeout, () => this.#watch());
-    });
   }
 
   #receive(text) {
@@ -388,87 +499,175 @@ export class Link extends Emitter {
     } catch {
       return this.emit('invalid', { problem: 'it is not JSON', text });
     }
-    if (message?.type === 'pong') {
-      const now = this.#world.now();
-      const took = now - message.timestamp;
-      if (took >= 0) this.emit('pong', { took, skew: Date.parse(message.server_time) - (message.timestamp + now) / 2 });
-      return;
-    }
+    if (message?.type === 'pong') return this.#answered(message);
     // A connection that delivers is a good one: the next loss is counted from the start.
     this.#attempt = 0;
     this.emit('message', message);
   }
 
-  #lost(code, reason) {
-    this.#drop(1000, 'lost');
+  #lost(code, reason, token) {
+    this.#drop('lost');
     const why = { code, reason: reason || 'the connection was lost' };
-    if (code === 1000 || this.#strategy.maxAttempts === 0) {
-      this.#rest();
-      return this.#say('Disconnected', why);
+    if (code === 1000 || this.#strategy.maxAttempts === 0) return this.#end('Disconnected', why);
+    if (POINTLESS.has(code)) return this.#end('Failed', why);
+    if (code >= 4400 && code < 4500) {
+      this.#refused = token;
+      // A function may have a better token by then.
+      if (typeof this.#options.token !== 'function') return this.#end('Failed', why);
     }
-    if (POINTLESS.has(code) || (code >= 4400 && code < 4500)) {
-      this.#rest();
-      return this.#say('Failed', why);
-    }
-    if (!this.#strategy.shouldReconnect(this.#attempt)) {
-      // It still listens for the network to come back and for somebody to look at the page.
-      return this.#say('Failed', why);
-    }
+    // Given up, but not deaf: it tries anew when the network comes back or somebody looks at the page.
+    if (!this.#strategy.shouldReconnect(this.#attempt)) return this.#say('Failed', why);
     const delay = Math.max(this.#strategy.getDelay(this.#attempt, this.#world.random), askedDelay(reason));
     this.#attempt += 1;
-    const n = this.#strategy.maxAttempts === Infinity ? '∞' : this.#strategy.maxAttempts;
-    this.#after('retry', delay, () => this.#connect());
-    this.#say(`Reconnecting (${this.#attempt}/${n})`, { ...why, retryAt: this.#world.now() + delay });
+    const most = this.#strategy.maxAttempts === Infinity ? '∞' : this.#strategy.maxAttempts;
+    this.#timers.set('retry', delay, () => this.#connect());
+    this.#say(`Reconnecting (${this.#attempt}/${most})`, { ...why, retryAt: this.#world.now() + delay });
   }
 
-  /** The network is back, or the page is looked at again: what waits does not wait longer, what stands is tried. */
+  // ---- whether it lives
+
+  #watch() {
+    if (!this.#monitor) return;
+    const { interval, timeout, maxMissedPings } = this.#monitor;
+    const before = this.#signs;
+    this.#pinged = { timestamp: this.#world.now(), at: this.#world.monotonic() };
+    this.send({ type: 'ping', timestamp: this.#pinged.timestamp });
+    const judge = () => {
+      this.#missed = this.#signs > before ? 0 : this.#missed + 1;
+      if (this.#missed >= maxMissedPings) return this.#lost(1006, `${this.#missed} pings without an answer`);
+      this.#timers.set('ping', interval - timeout, () => this.#watch());
+    };
+    this.#timers.set('ping', timeout, (late) => {
+      // The page slept, and what came meanwhile is still to be heard: it gets the same time once more.
+      if (late > timeout && this.#signs === before) this.#timers.set('ping', timeout, judge);
+      else judge();
+    });
+  }
+
+  #answered({ timestamp, server_time: time }) {
+    if (timestamp !== this.#pinged?.timestamp) return;
+    const took = this.#world.monotonic() - this.#pinged.at;
+    this.emit('pong', { took, skew: Date.parse(time) - (this.#world.now() - took / 2) });
+  }
+
+  /**
+   * The network has changed, or somebody looks at the page again: what stands is tried, what waits does not wait longer, what was
+   * given up begins anew. `offline` says nothing about a server on this machine, so that, too, only has it tried.
+   */
   #wake = () => {
-    const { window } = this.#world;
-    if (!this.#wanted || window?.document.visibilityState === 'hidden') return;
+    if (!this.#wanted || this.#world.window?.document.visibilityState === 'hidden') return;
+    this.emit('wake');
     if (this.connected) {
-      this.#stop('ping');
+      this.#timers.stop('ping');
       this.#watch();
-    } else if (this.#timers.has('retry') || this.#state.state === 'Failed') {
-      this.#stop('retry');
-      if (this.#state.state === 'Failed') this.#attempt = 0;
+    } else if (this.#timers.has('retry')) {
+      this.#timers.stop('retry');
       this.#connect();
+    } else if (['Failed', 'Disconnected'].includes(this.#state.state)) {
+      this.#begin();
     }
+  };
+
+  /** The page is left. It may come back as it was (`pageshow`), which browsers allow to pages without open connections. */
+  #sleep = () => {
+    this.#drop('done');
+    this.#say('Disconnected', { reason: 'the page was left' });
   };
 }
 
-const given = async (value) => (typeof value === 'function' ? value() : value);
-
-/** Posts a command with a token, and gives the answer or throws a {@link VeloFluxError}. */
-async function post(world, url, token, body) {
-  if (!world.fetch) throw new VeloFluxError('there is no fetch here; give one as `environment.fetch`');
-  const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...(body && { 'Content-Type': 'application/json' }) };
-  const response = await world.fetch(url, { method: 'POST', headers, body: body && JSON.stringify(body) });
-  const text = await response.text();
-  let answer = null;
-  try {
-    answer = JSON.parse(text);
-  } catch { /* A proxy between us says what it likes. */ }
-  if (response.ok && answer) return answer;
-  const { code = 'failed', message = `the server answered ${response.status}` } = answer?.error ?? {};
-  throw new VeloFluxError(message, { status: response.status, code, retryAfter: response.headers?.get?.('Retry-After') ?? null });
+/** The close code that says the same as the status of a refused request: 401 as 4401, as the contract has it. */
+function closeCode({ status }) {
+  if ([401, 403, 404].includes(status)) return 4_000 + status;
+  return [429, 503].includes(status) ? 1013 : 1006;
 }
 
-// ---- the feeds
+/** Why a request was refused, with the time to wait as a close says it. An answer to a plain question is no reason. */
+function reasonOf({ status, message, retryAfter }) {
+  if (![401, 403, 404, 429, 503].includes(status)) return '';
+  return Number(retryAfter) > 0 ? `${message} (retry_after_ms=${Number(retryAfter) * 1_000})` : message;
+}
+
+// ---- the feeds ------------------------------------------------------------------------------------------------------
+
+/** Messages per second over the last minute, counted in a bucket for each second. */
+class Rate {
+  #buckets = new Array(RATE_WINDOW_S).fill(0);
+  #second = null;
+  #began = null;
+
+  /** Counts from now on, if it does not yet. `now` in milliseconds of the monotonic clock, as below. */
+  begin(now) {
+    this.#began ??= now;
+  }
+
+  add(now) {
+    this.begin(now);
+    this.#turn(now);
+    this.#buckets[this.#second % RATE_WINDOW_S] += 1;
+  }
+
+  perSecond(now) {
+    if (this.#began === null) return 0;
+    this.#turn(now);
+    const covered = Math.min(now - this.#began, (RATE_WINDOW_S - 1) * 1_000 + (now % 1_000));
+    return this.#buckets.reduce((sum, count) => sum + count, 0) / (Math.max(1_000, covered) / 1_000);
+  }
+
+  /** Empties the buckets of the seconds that have begun since. */
+  #turn(now) {
+    const second = Math.floor(now / 1_000);
+    const past = Math.min(RATE_WINDOW_S, this.#second === null ? 0 : second - this.#second);
+    for (let back = 0; back < past; back += 1) this.#buckets[(second - back) % RATE_WINDOW_S] = 0;
+    this.#second = second;
+  }
+}
+
+/** What is known before anything was said. */
+export const NOTHING_YET = Object.freeze({ data: null, id: null, receivedAt: null, stale: false, restored: false, link: 'Disconnected', error: null });
+
+/** What a client knows of one feed. */
+class Known {
+  snapshot = NOTHING_YET;
+  counts = { messages: 0, missed: 0, dropped: 0, invalid: 0, losses: 0, lastMessageAt: null, roundTrip: null };
+  rate = new Rate();
+  /** The run and the number of the last message. */
+  last = null;
+  /** When the last message came, by the monotonic clock. */
+  heard = null;
+  /** When listeners were last told, and when it was last written to the storage, by the monotonic clock. */
+  told = -Infinity;
+  saved = -Infinity;
+  /** Whether its connection stands, and whether somebody was told that it does not. */
+  up = false;
+  alerted = false;
+
+  constructor(world) {
+    this.timers = new Timers(world);
+  }
+
+  renew(changes) {
+    this.snapshot = Object.freeze({ ...this.snapshot, ...changes });
+  }
+}
 
 /**
  * The feeds of one server.
  *
  * Events: each feed by its name with its new state; `link` with `{feed, state, …}` when a connection changes; `message` with
  * `{feed, message}`; `gap` with `{feed, missed, after, before}`; `resumed` with `{feed, recovered}`; `stale` with
- * `{feed, stale, age}`; `invalid` with `{feed, problem}`; `change` with the feed whenever its snapshot is a new one.
+ * `{feed, stale, age}`; `invalid` with `{feed, problem}`; `problem` with `{feed, code, message}`, what a server or the storage
+ * complains about (`feed` is null where it is about none); `change` with the feed whenever its snapshot is a new one.
  */
 export class VeloFlux extends Emitter {
   #world;
   #options;
   #base;
-  #feeds = new Map();
+  #known = new Map();
+  /** The connections, each with its feeds, by the names of these. */
   #links = new Map();
+  /** How many use each feed. */
   #users = new Map();
+  #timers;
   #closed = false;
   #skew = 0;
 
@@ -486,25 +685,35 @@ export class VeloFlux extends Emitter {
   constructor(options = {}) {
     super();
     this.#options = { transport: 'separate', storageKey: 'veloflux', ...options };
-    if (!['separate', 'multiplexed'].includes(this.#options.transport)) {
-      throw new RangeError(`\`transport\` is \`${this.#options.transport}\`; give 'separate' or 'multiplexed'`);
+    const { transport, maxMessagesPerSecond } = this.#options;
+    if (!['separate', 'multiplexed'].includes(transport)) {
+      throw new RangeError(`\`transport\` is \`${transport}\`; give 'separate' or 'multiplexed'`);
+    }
+    if (!(maxMessagesPerSecond === undefined || maxMessagesPerSecond > 0)) {
+      throw new RangeError(`\`maxMessagesPerSecond\` is ${maxMessagesPerSecond}; give a number above 0`);
     }
     this.#world = worldOf(options.environment);
+    this.#timers = new Timers(this.#world);
     // Checked now, not at the first connection.
     strategyOf(options.reconnectionStrategy);
     monitorOf(options.healthMonitor);
     const wanted = options.feeds === undefined || options.feeds === 'all' ? Object.keys(FEEDS) : [options.feeds].flat();
-    const unknown = wanted.find((feed) => !Object.hasOwn(FEEDS, feed));
-    if (unknown !== undefined) throw new RangeError(`there is no feed \`${unknown}\`; there are ${Object.keys(FEEDS).join(', ')}`);
+    for (const feed of Object.keys(FEEDS)) {
+      this.#known.set(feed, new Known(this.#world));
+      this.#restore(feed);
+    }
+    for (const feed of wanted) this.#of(feed);
     this.feeds = Object.freeze([...wanted]);
-    for (const feed of Object.keys(FEEDS)) this.#feeds.set(feed, this.#restored(feed));
   }
 
   // ---- what a page reads
 
   /** The server's address, `https://host:port`. */
   get url() {
-    this.#base ??= String(this.#options.url ?? this.#world.window?.location?.origin ?? 'http://127.0.0.1:8080').replace(/^ws/, 'http').replace(/\/+$/, '');
+    const origin = this.#world.window?.location.origin ?? 'null';
+    // A page from a file has the origin `null`.
+    const here = origin === 'null' ? 'http://127.0.0.1:8080' : origin;
+    this.#base ??= String(this.#options.url ?? here).replace(/^ws/, 'http').replace(/\/+$/, '');
     return this.#base;
   }
 
@@ -513,7 +722,7 @@ export class VeloFlux extends Emitter {
    * `{data, id, receivedAt, stale, restored, link, error}`. `restored`: it is from the storage, and nothing newer came.
    */
   snapshot(feed) {
-    return this.#known(feed).snapshot;
+    return this.#of(feed).snapshot;
   }
 
   /** The state of a feed: null before the first message. */
@@ -523,8 +732,11 @@ export class VeloFlux extends Emitter {
 
   /** How old the state of a feed is, in milliseconds; null before the first message. */
   age(feed) {
-    const { receivedAt } = this.snapshot(feed);
-    return receivedAt === null ? null : Math.max(0, this.#world.now() - receivedAt);
+    const { snapshot: { receivedAt }, heard } = this.#of(feed);
+    if (receivedAt === null) return null;
+    // The monotonic clock may stand still while a machine sleeps, the other one may be set back: neither makes it younger.
+    const spans = [this.#world.now() - receivedAt, heard === null ? 0 : this.#world.monotonic() - heard];
+    return Math.max(0, ...spans);
   }
 
   /** The server's clock, in milliseconds as of `Date.now()`: ages of its timestamps are told by it. */
@@ -533,23 +745,19 @@ export class VeloFlux extends Emitter {
   }
 
   /**
-   * What came of a feed: messages, bytes are not counted; `missed` by their ids, `dropped` by the rate limit, `invalid`;
-   * `losses` of the connection; `messagesPerSecond` over the last minute; `lastMessageAt`; `roundTrip` in milliseconds.
+   * What came of a feed: `messages`; `missed` by their ids, `dropped` by the rate limit, `invalid`; `losses` of the connection;
+   * `messagesPerSecond` over the last minute; `lastMessageAt`; `roundTrip` in milliseconds.
    */
   statistics(feed) {
-    const known = this.#known(feed);
-    const now = this.#world.now();
-    const { times, since, ...counted } = known.counts;
-    while (times.length && times[0] <= now - RATE_WINDOW_MS) times.shift();
-    const window = Math.max(1_000, Math.min(RATE_WINDOW_MS, now - (since ?? now)));
-    return { ...counted, messagesPerSecond: times.length / (window / 1_000) };
+    const { counts, rate } = this.#of(feed);
+    return { ...counts, messagesPerSecond: rate.perSecond(this.#world.monotonic()) };
   }
 
   /** Calls `listener` with the state of a feed, now if it is known and whenever it changes. Gives what ends that. */
   subscribe(feed, listener) {
-    const { data } = this.#known(feed).snapshot;
+    const { data } = this.snapshot(feed);
     const end = this.on(feed, listener);
-    if (data !== null) listener(data);
+    if (data !== null) call(listener, data);
     return end;
   }
 
@@ -557,7 +765,7 @@ export class VeloFlux extends Emitter {
 
   /** Connects the feeds that were asked for. */
   connect() {
-    this.#alive();
+    this.#usable();
     for (const feed of this.feeds) this.#users.set(feed, Math.max(1, this.#users.get(feed) ?? 0));
     this.#arrange();
     return this;
@@ -565,43 +773,39 @@ export class VeloFlux extends Emitter {
 
   /**
    * Keeps a feed connected until the function that this returns is called; then, if nobody else uses it, it is disconnected.
-   * What is used again at once, as React does in its strict mode, keeps its connection.
+   * What is used again at once, as React does in its strict mode, keeps its connection, and all that is used at once is connected
+   * together.
    */
   use(feed) {
-    this.#alive();
-    this.#known(feed);
+    this.#usable();
+    this.#of(feed);
     this.#users.set(feed, (this.#users.get(feed) ?? 0) + 1);
-    this.#arrange();
+    this.#timers.set('arrange', 0, () => this.#arrange());
     let used = true;
     return () => {
-      if (!used) return;
+      if (!used || this.#closed) return;
       used = false;
-      this.#users.set(feed, Math.max(0, (this.#users.get(feed) ?? 0) - 1));
-      this.#world.setTimeout(() => { if (!this.#closed) this.#arrange(); }, 0);
+      this.#users.set(feed, this.#users.get(feed) - 1);
+      this.#timers.set('arrange', 0, () => this.#arrange());
     };
   }
 
   /** Ends every connection and begins it anew. */
   reconnect() {
-    for (const link of new Set(this.#links.values())) link.reconnect();
+    for (const link of this.#connections()) link.reconnect();
   }
 
   /** Disconnects for good: nothing is left behind, and this client cannot be used again. */
   close() {
     if (this.#closed) return;
     this.#closed = true;
-    for (const link of new Set(this.#links.values())) {
+    this.#timers.stopAll();
+    for (const link of this.#connections()) {
       link.close();
       link.removeAll();
     }
     this.#links.clear();
-    this.#users.clear();
-    for (const [feed, known] of this.#feeds) {
-      if (known.unsaved) this.#save(feed);
-      for (const timer of known.timers.values()) this.#world.clearTimeout(timer);
-      known.timers.clear();
-      known.snapshot = Object.freeze({ ...known.snapshot, link: 'Disconnected' });
-    }
+    for (const known of this.#known.values()) known.timers.stopAll();
     this.removeAll();
   }
 
@@ -609,15 +813,19 @@ export class VeloFlux extends Emitter {
     return this.#closed;
   }
 
-  /** Shows every connection a fresh token before the old one expires. */
-  async refresh() {
-    const token = await given(this.#options.token);
-    for (const link of new Set(this.#links.values())) link.send({ type: 'auth', token });
+  /**
+   * Uses this token from now on (without one: what the option gives now). Every connection is shown it, before the old one
+   * expires, and what an older one was refused is tried again.
+   */
+  async authenticate(token = this.#options.token) {
+    this.#options = { ...this.#options, token };
+    await Promise.all(this.#connections().map((link) => link.authenticate(token)));
   }
 
   /** Sends a document over the connection of a feed. False: there is none. */
   send(feed, message) {
-    return this.#links.get(feed)?.send(message) ?? false;
+    this.#of(feed);
+    return [...this.#links.values()].find(({ feeds }) => feeds.includes(feed))?.link.send(message) ?? false;
   }
 
   /** Has a feed, or all of them, measured and sent now. */
@@ -633,78 +841,54 @@ export class VeloFlux extends Emitter {
     return this.#post('/api/ws/control', action && { action, ...parameters });
   }
 
-  // ---- inside
+  // ---- connections
 
-  #alive() {
-    if (this.#closed) throw new VeloFluxError('this client was closed; make another');
+  #usable() {
+    if (this.#closed) throw new VeloFluxError('this client was closed; make another', { code: 'closed' });
   }
 
-  #known(feed) {
-    const known = this.#feeds.get(feed);
+  #of(feed) {
+    const known = this.#known.get(feed);
     if (!known) throw new RangeError(`there is no feed \`${feed}\`; there are ${Object.keys(FEEDS).join(', ')}`);
     return known;
   }
 
   async #post(path, body) {
-    return post(this.#world, `${this.url}${path}`, await given(this.#options.token), body);
+    return ask(this.#world, 'POST', `${this.url}${path}`, await given(this.#options.token), body);
+  }
+
+  #connections() {
+    return [...this.#links.values()].map(({ link }) => link);
   }
 
   /** Opens and closes connections until exactly what is used is connected. */
   #arrange() {
     const used = Object.keys(FEEDS).filter((feed) => (this.#users.get(feed) ?? 0) > 0);
-    if (this.#options.transport === 'multiplexed') return this.#arrangeShared(used);
-    for (const [feed, link] of this.#links) {
-      if (!used.includes(feed)) this.#let(feed, link);
+    const groups = this.#options.transport === 'multiplexed' ? [used] : used.map((feed) => [feed]);
+    const wanted = new Map(groups.filter((feeds) => feeds.length > 0).map((feeds) => [feeds.join(), feeds]));
+    for (const [name, { link, feeds }] of this.#links) {
+      if (wanted.has(name)) continue;
+      this.#links.delete(name);
+      link.removeAll();
+      link.close();
+      // What goes on over another connection was never away.
+      for (const feed of feeds.filter((feed) => !used.includes(feed))) this.#linked(feed, link.state);
     }
-    for (const feed of used) {
-      if (this.#links.has(feed)) continue;
-      const link = this.#link([feed], () => this.#address(`/api/ws/${feed}`, this.#resume(feed)));
-      this.#links.set(feed, link);
+    for (const [name, feeds] of wanted) {
+      if (this.#links.has(name)) continue;
+      const link = this.#link(feeds);
+      this.#links.set(name, { link, feeds });
       link.open();
     }
   }
 
-  #arrangeShared(used) {
-    const shared = this.#links.values().next().value;
-    const now = [...this.#links.keys()];
-    if (now.length === used.length && used.every((feed) => this.#links.has(feed))) return;
-    for (const feed of now) this.#links.delete(feed);
-    if (shared) {
-      shared.close();
-      shared.removeAll();
-    }
-    for (const feed of now.filter((feed) => !used.includes(feed))) this.#linked(feed, 'Disconnected', {});
-    if (!used.length) return;
-    const link = this.#link(used, () => {
-      const known = used.map((feed) => [feed, this.#resume(feed)]).filter(([, id]) => id);
-      const resume = known.map(([feed, id]) => `${feed}:${id}`).join(',');
-      return this.#address('/api/ws', resume || null, `feeds=${used.join(',')}`);
-    });
-    for (const feed of used) this.#links.set(feed, link);
-    link.open();
-  }
-
-  #let(feed, link) {
-    this.#links.delete(feed);
-    link.close();
-    link.removeAll();
-  }
-
-  #resume(feed) {
-    return this.#known(feed).last?.id ?? null;
-  }
-
-  #address(path, lastId, query = '') {
-    const resume = lastId ? `last_id=${encodeURIComponent(lastId)}` : '';
-    const parameters = [query, resume].filter(Boolean).join('&');
-    return `${this.url.replace(/^http/, 'ws')}${path}${parameters && `?${parameters}`}`;
-  }
-
-  #link(feeds, url) {
-    const { reconnectionStrategy, healthMonitor, connectTimeout, token, authentication, environment } = this.#options;
+  /** A connection for one feed, or one for several, that asks for what came since the last message. */
+  #link(feeds) {
+    const { reconnectionStrategy, healthMonitor, connectTimeout = CONNECT_TIMEOUT_MS, token, authentication = 'subprotocol', environment } = this.#options;
+    const url = () => (this.#options.transport === 'multiplexed' ? this.#sharedAddress(feeds) : this.#ownAddress(feeds[0]));
     const link = new Link(url, { reconnectionStrategy, healthMonitor, connectTimeout, token, authentication, environment });
     link.on('link', (detail) => {
-      for (const feed of feeds) this.#linked(feed, detail.state, detail);
+      for (const feed of feeds) this.#linked(feed, detail);
     });
     link.on('message', (message) => this.#take(feeds, message));
     link.on('invalid', ({ problem }) => {
@@ -712,144 +896,185 @@ export class VeloFlux extends Emitter {
     });
     link.on('pong', ({ took, skew }) => {
       if (Number.isFinite(skew)) this.#skew = skew;
-      for (const feed of feeds) this.#known(feed).counts.roundTrip = took;
+      for (const feed of feeds) this.#of(feed).counts.roundTrip = took;
+    });
+    link.on('wake', () => {
+      for (const feed of feeds) this.#review(feed);
     });
     return link;
   }
 
-  #linked(feed, state, detail) {
-    const known = this.#known(feed);
-    if (known.up && state !== 'Connected') {
-      known.counts.losses += state === 'Disconnected' ? 0 : 1;
-      known.up = false;
-      if (state !== 'Disconnected') this.#alarm(feed, detail);
+  #ownAddress(feed) {
+    const last = this.#of(feed).last?.id;
+    return this.#address(`/api/ws/${feed}`, { last_id: last });
+  }
+
+  #sharedAddress(feeds) {
+    const seen = feeds.filter((feed) => this.#of(feed).last).map((feed) => `${feed}:${this.#of(feed).last.id}`);
+    return this.#address('/api/ws', { feeds: feeds.join(','), last_id: seen.join(',') });
+  }
+
+  #address(path, parameters) {
+    const query = Object.entries(parameters).filter(([, value]) => value).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+    // Nobody needs these two hidden, and people read addresses in logs.
+    const text = query.join('&').replaceAll('%2C', ',').replaceAll('%3A', ':');
+    return `${this.url.replace(/^http/, 'ws')}${path}${text && `?${text}`}`;
+  }
+
+  #linked(feed, detail) {
+    const known = this.#of(feed);
+    const { state, code, reason } = detail;
+    const onPurpose = ['Connecting', 'Disconnected'].includes(state) && (code ?? 1000) === 1000;
+    if (onPurpose) {
+      known.timers.stop('alert');
+    } else if (known.up) {
+      known.counts.losses += 1;
+      this.#alert(feed, detail);
     }
-    if (state === 'Connected') {
-      known.up = true;
-      known.counts.since ??= this.#world.now();
+    known.up = state === 'Connected';
+    if (known.up) {
+      known.rate.begin(this.#world.monotonic());
       this.#calm(feed);
       this.#expect(feed);
     }
-    this.#renew(feed, { link: state, error: detail.reason ?? null });
-    this.emit('link', { feed, ...detail, state });
+    known.renew({ link: state, error: reason });
+    this.emit('change', feed);
+    this.emit('link', { feed, ...detail });
+    // The page may be gone before its timers come.
+    if (state === 'Disconnected' && known.timers.has('save')) this.#save(feed);
   }
 
+  // ---- messages
+
   #take(feeds, message) {
-    const type = isText(message?.type) ? message.type : '';
-    const feed = feedOf(type) ?? (type === 'resumed' ? message.data?.feed ?? feeds[0] : feeds[0]);
-    if (!feeds.includes(feed)) return;
-    const known = this.#known(feed);
-    if (type === 'resumed') return this.emit('resumed', { feed, recovered: message.data?.recovered === true });
-    if (type === 'error') return this.emit('problem', { feed, ...message.data });
     const problem = problemOf(message);
-    if (problem) return this.#invalid(feed, problem);
+    const about = [message?.data?.feed, feedOf(message?.type)].find((feed) => feeds.includes(feed));
+    const feed = about ?? (feeds.length === 1 ? feeds[0] : null);
+    if (problem) return (feed ? [feed] : feeds).forEach((one) => this.#invalid(one, problem));
+    if (message.type === 'error') return this.emit('problem', { feed, ...message.data });
+    if (message.type === 'resumed' && feed) return this.#resumed(feed, message.data);
     // What later servers say besides is for later clients.
-    if (!feedOf(type)) return;
+    if (!feed || feedOf(message.type) !== feed) return;
+    const known = this.#of(feed);
     this.#count(feed, known, message.id);
     this.emit('message', { feed, message });
-    this.#renew(feed, { data: fold(known.snapshot.data, message), id: message.id ?? null, receivedAt: this.#world.now(), stale: false, restored: false }, 'quietly');
+    known.renew({ data: fold(known.snapshot.data, message), id: message.id ?? null, receivedAt: this.#world.now(), stale: false, restored: false });
     this.#expect(feed);
     this.#announce(feed, known);
     this.#keep(feed, known);
   }
 
   #count(feed, known, id) {
-    const now = this.#world.now();
+    const now = this.#world.monotonic();
     known.counts.messages += 1;
-    known.counts.lastMessageAt = now;
-    known.counts.times.push(now);
-    while (known.counts.times[0] <= now - RATE_WINDOW_MS) known.counts.times.shift();
+    known.counts.lastMessageAt = this.#world.now();
+    known.heard = now;
+    known.rate.add(now);
     const number = numberOf(id);
     if (!number) return;
-    const last = known.last;
+    const { last } = known;
     if (last && last.epoch === number.epoch && number.seq > last.seq + 1) {
       const missed = number.seq - last.seq - 1;
       known.counts.missed += missed;
       this.emit('gap', { feed, missed, after: last.id, before: id });
     }
-    known.last = { ...number, id };
+    known.last = number;
+  }
+
+  /** The server says whether what was missed follows. If all of it does, and it is nothing, what is known is the present. */
+  #resumed(feed, { recovered, replayed } = {}) {
+    const known = this.#of(feed);
+    this.emit('resumed', { feed, recovered: recovered === true });
+    // What was missed is not counted twice: the server says that it does not follow.
+    if (recovered !== true) known.last = null;
+    if (recovered !== true || replayed !== 0 || !known.snapshot.stale) return;
+    known.renew({ stale: false });
+    this.emit('change', feed);
   }
 
   #invalid(feed, problem) {
-    this.#known(feed).counts.invalid += 1;
+    this.#of(feed).counts.invalid += 1;
     this.emit('invalid', { feed, problem });
   }
 
-  /** A new snapshot. The state itself is announced apart, at the pace the listeners want. */
-  #renew(feed, changes, quietly) {
-    const known = this.#known(feed);
-    known.snapshot = Object.freeze({ ...known.snapshot, ...changes });
-    if (!quietly) this.emit('change', feed);
-  }
-
+  /** Tells listeners the newest state, at the pace they want. */
   #announce(feed, known) {
-    const limit = this.#options.maxMessagesPerSecond;
     const tell = () => {
-      known.announced = this.#world.now();
+      known.told = this.#world.monotonic();
       this.emit('change', feed);
       this.emit(feed, known.snapshot.data);
     };
-    if (!(limit > 0)) return tell();
+    const { maxMessagesPerSecond } = this.#options;
+    if (maxMessagesPerSecond === undefined) return tell();
     if (known.timers.has('announce')) {
       // Somebody newer has come: the one that waited is never told.
       known.counts.dropped += 1;
       return;
     }
-    const wait = known.announced + 1_000 / limit - this.#world.now();
-    if (wait <= 0) return tell();
-    this.#timer(known, 'announce', wait, tell);
+    const wait = known.told + 1_000 / maxMessagesPerSecond - this.#world.monotonic();
+    if (wait > 0) known.timers.set('announce', wait, tell);
+    else tell();
   }
 
-  #timer(known, name, delay, act) {
-    this.#world.clearTimeout(known.timers.get(name));
-    known.timers.set(name, this.#world.setTimeout(() => {
-      known.timers.delete(name);
-      act();
-    }, delay));
-  }
+  // ---- age
 
   /** Waits for the next message of a feed, and says when it does not come. */
   #expect(feed) {
-    const known = this.#known(feed);
-    this.#timer(known, 'stale', STALE_CADENCES * FEEDS[feed], () => {
-      // An empty list has nothing to update: while its connection is up it is current.
-      if (feed === 'backends' && known.up && known.snapshot.data?.length === 0) return this.#expect(feed);
-      this.#renew(feed, { stale: true });
-      this.emit('stale', { feed, stale: true, age: this.age(feed) });
+    const known = this.#of(feed);
+    known.timers.set('stale', STALE_CADENCES * FEEDS[feed], () => {
+      if (this.#idle(feed)) this.#expect(feed);
+      else this.#stale(feed);
     });
+  }
+
+  /** An empty list has nothing to update: while its connection is up it is current. */
+  #idle(feed) {
+    const { up, snapshot } = this.#of(feed);
+    return feed === 'backends' && up && snapshot.data?.length === 0;
+  }
+
+  /** The page was away, and its timers perhaps stood still: what is old by the wall clock is stale until it is confirmed. */
+  #review(feed) {
+    const { data, stale } = this.snapshot(feed);
+    if (data !== null && !stale && !this.#idle(feed) && this.age(feed) > STALE_CADENCES * FEEDS[feed]) this.#stale(feed);
+  }
+
+  #stale(feed) {
+    const known = this.#of(feed);
+    known.renew({ stale: true });
+    this.emit('change', feed);
+    this.emit('stale', { feed, stale: true, age: this.age(feed) });
   }
 
   // ---- the storage
 
-  #restored(feed) {
-    const counts = { messages: 0, missed: 0, dropped: 0, invalid: 0, losses: 0, lastMessageAt: null, roundTrip: null, times: [], since: null };
-    const known = { counts, timers: new Map(), last: null, up: false, announced: -Infinity, unsaved: false, saved: -Infinity };
-    let [data, receivedAt] = [null, null];
+  #place(feed) {
+    return `${this.#options.storageKey}:${this.url}:${feed}`;
+  }
+
+  #restore(feed) {
     try {
-      const kept = JSON.parse(this.#options.storage?.getItem(`${this.#options.storageKey}:${feed}`) ?? 'null');
-      if (kept && isCount(kept.at) && problemOf({ type: feed, data: kept.data }) === null) [data, receivedAt] = [kept.data, kept.at];
+      const kept = JSON.parse(this.#options.storage?.getItem(this.#place(feed)) ?? 'null');
+      if (kept && isNumber(kept.at) && problemOf({ type: feed, data: kept.data }) === null) {
+        this.#of(feed).renew({ data: kept.data, receivedAt: kept.at, stale: true, restored: true });
+      }
     } catch { /* What cannot be read is not there. */ }
-    const restored = data !== null;
-    known.snapshot = Object.freeze({ data, id: null, receivedAt, stale: restored, restored, link: 'Disconnected', error: null });
-    return known;
   }
 
   #keep(feed, known) {
-    if (!this.#options.storage) return;
-    known.unsaved = true;
-    if (known.timers.has('save')) return;
-    const wait = known.saved + SAVE_INTERVAL_MS - this.#world.now();
-    if (wait <= 0) return this.#save(feed);
-    this.#timer(known, 'save', wait, () => this.#save(feed));
+    if (!this.#options.storage || known.timers.has('save')) return;
+    const wait = known.saved + SAVE_INTERVAL_MS - this.#world.monotonic();
+    if (wait <= 0) this.#save(feed);
+    else known.timers.set('save', wait, () => this.#save(feed));
   }
 
   #save(feed) {
-    const known = this.#known(feed);
-    known.unsaved = false;
-    known.saved = this.#world.now();
+    const known = this.#of(feed);
+    known.timers.stop('save');
+    known.saved = this.#world.monotonic();
     const { data, receivedAt } = known.snapshot;
     try {
-      this.#options.storage.setItem(`${this.#options.storageKey}:${feed}`, JSON.stringify({ at: receivedAt, data }));
+      this.#options.storage.setItem(this.#place(feed), JSON.stringify({ at: receivedAt, data }));
     } catch (error) {
       this.emit('problem', { feed, code: 'storage', message: String(error.message ?? error) });
     }
@@ -857,39 +1082,42 @@ export class VeloFlux extends Emitter {
 
   // ---- alerts
 
-  #alarm(feed, detail) {
+  #alert(feed, { code, reason }) {
     const { alerts } = this.#options;
     if (!alerts) return;
-    const known = this.#known(feed);
-    this.#timer(known, 'alarm', alerts.after ?? 5_000, () => {
-      known.alarmed = true;
-      const told = { feed, code: detail.code, reason: detail.reason, state: known.snapshot.link };
-      call(alerts.onDisconnect, told);
-      const { Notification } = this.#world;
-      if (alerts.notification && Notification?.permission === 'granted') {
-        new Notification(`veloflux: ${feed} is disconnected`, { body: detail.reason ?? '', tag: `veloflux-${feed}` });
-      }
+    const known = this.#of(feed);
+    known.timers.set('alert', alerts.after ?? ALERT_AFTER_MS, () => {
+      known.alerted = true;
+      call(alerts.onDisconnect, { feed, code, reason, state: known.snapshot.link });
+      if (alerts.notification) call(() => this.#notify(reason));
     });
   }
 
+  /** One notification for all feeds that are away: the newest takes the place of the others. */
+  #notify(reason) {
+    const { Notification } = this.#world;
+    if (Notification?.permission !== 'granted') return;
+    const away = Object.keys(FEEDS).filter((feed) => this.#of(feed).alerted);
+    new Notification(`veloflux: ${away.join(', ')} disconnected`, { body: `${this.url}: ${reason}`, tag: `veloflux ${this.url}` });
+  }
+
   #calm(feed) {
-    const known = this.#known(feed);
-    this.#world.clearTimeout(known.timers.get('alarm'));
-    known.timers.delete('alarm');
-    if (known.alarmed) call(this.#options.alerts?.onReconnect, { feed });
-    known.alarmed = false;
+    const known = this.#of(feed);
+    known.timers.stop('alert');
+    if (known.alerted) call(this.#options.alerts?.onReconnect, { feed });
+    known.alerted = false;
   }
 }
 
-function call(callback, detail) {
-  try {
-    callback?.(detail);
-  } catch (error) {
-    (globalThis.reportError ?? console.error)(error);
-  }
+let page = null;
+
+/** The client that all parts of a page share which were given none: of the server the page came from. */
+export function pageClient() {
+  if (!page || page.closed) page = new VeloFlux();
+  return page;
 }
 
-// ---- the names of the published clients
+// ---- the names of the published clients -----------------------------------------------------------------------------
 
 /** What hooks and services of the published clients give for options, as a {@link Link} wants it. */
 export function linkOptions({ shouldReconnect = true, reconnectInterval, maxReconnectAttempts, reconnectionStrategy, ...rest } = {}) {
@@ -902,7 +1130,7 @@ export function linkOptions({ shouldReconnect = true, reconnectInterval, maxReco
 
 /**
  * Connections by name. Listeners get an event whose `detail` is what happened: `<name>:open`, `<name>:message`, `<name>:<type>` with
- * the data of each message, `<name>:close`, `<name>:error`, `<name>:link` with the state of the connection as text, and
+ * the data of each message, `<name>:pong`, `<name>:close`, `<name>:error`, `<name>:link` with the state of the connection as text, and
  * the same as `<name>:status` — but for a connection called `status`, where that is what its messages say.
  */
 export class WebSocketManager {
@@ -917,7 +1145,7 @@ export class WebSocketManager {
       this.emit(`${name}:link`, state);
       if (name !== 'status') this.emit(`${name}:status`, state);
     });
-    for (const event of ['open', 'close', 'error']) link.on(event, (detail) => this.emit(`${name}:${event}`, detail));
+    for (const event of ['open', 'close', 'error', 'pong']) link.on(event, (detail) => this.emit(`${name}:${event}`, detail));
     link.on('message', (message) => {
       this.emit(`${name}:message`, message);
       if (isText(message?.type)) this.emit(`${name}:${message.type}`, message.data);

@@ -1,27 +1,21 @@
-// Vue: composables over the client. They connect when their component is mounted, and clean up with their scope.
+// Vue: composables over the client. They connect when their component is mounted, never on a server that renders, and clean
+// up with their scope.
 import { computed, getCurrentInstance, getCurrentScope, hasInjectionContext, inject, onMounted, onScopeDispose, provide, shallowRef, toValue, watch } from 'vue';
-import { Link, VeloFlux, linkOptions } from './veloflux.js';
+import { Link, NOTHING_YET, linkOptions, pageClient } from './veloflux.js';
 
 const CLIENT = Symbol('veloflux');
-
-let shared = null;
-/** The client of composables that were given none: one for the page, of the server the page came from. */
-const common = () => {
-  if (!shared || shared.closed) shared = new VeloFlux();
-  return shared;
-};
 
 /** Gives a client to every component below. Whoever made the client closes it. */
 export function provideVeloFlux(client) {
   provide(CLIENT, client);
 }
 
-/** The client the composables here use. */
+/** The client the composables here use: the nearest that was provided, else the one of the page. */
 export function useVeloFlux() {
-  return (hasInjectionContext() ? inject(CLIENT, null) : null) ?? common();
+  return (hasInjectionContext() ? inject(CLIENT, null) : null) ?? pageClient();
 }
 
-/** Runs `start` once there is something to show: never on a server that renders. What it returns ends it. */
+/** Runs `start` where there is a page, for a component once it is mounted. What it returns ends it, with the scope. */
 function living(start) {
   let end;
   let over = false;
@@ -29,7 +23,7 @@ function living(start) {
     if (!over) end = start();
   };
   if (getCurrentInstance()) onMounted(begin);
-  else begin();
+  else if (typeof document !== 'undefined') begin();
   if (getCurrentScope()) {
     onScopeDispose(() => {
       over = true;
@@ -38,16 +32,29 @@ function living(start) {
   }
 }
 
-/** The live state of a feed: a ref for each part of it. */
-export function useFeed(feed, { client } = {}) {
+// ---- the state of a feed
+
+/** The live state of a feed, a ref for each part of its snapshot. All that show the same feed share its connection. */
+export function useFeed(feed, { client, enabled = true } = {}) {
   const flux = client ?? useVeloFlux();
-  const snapshot = shallowRef(flux.snapshot(feed));
+  // Where a server has rendered, the first rendering here has to be the same: of nothing yet.
+  const snapshot = shallowRef(NOTHING_YET);
   living(() => {
-    const ends = [flux.on('change', (changed) => {
-      if (changed === feed) snapshot.value = flux.snapshot(feed);
-    }), flux.closed ? () => {} : flux.use(feed)];
-    snapshot.value = flux.snapshot(feed);
-    return () => ends.forEach((end) => end());
+    const look = () => {
+      snapshot.value = flux.snapshot(feed);
+    };
+    const unheard = flux.on('change', (changed) => changed === feed && look());
+    look();
+    let unused = null;
+    const unwatched = watch(() => toValue(enabled), (wanted) => {
+      unused?.();
+      unused = wanted && !flux.closed ? flux.use(feed) : null;
+    }, { immediate: true });
+    return () => {
+      unwatched();
+      unused?.();
+      unheard();
+    };
   });
   const part = (name) => computed(() => snapshot.value[name]);
   return { snapshot, data: part('data'), stale: part('stale'), restored: part('restored'), receivedAt: part('receivedAt'), connectionStatus: part('link'), error: part('error') };
@@ -59,9 +66,11 @@ export const useStatus = (options) => useFeed('status', options);
 export const useBilling = (options) => useFeed('billing', options);
 export const useHealth = (options) => useFeed('health', options);
 
+// ---- a connection of its own
+
 /**
  * One connection of its own: `{data, connectionStatus, error, sendMessage, disconnect, reconnect}`; `data` is the last message.
- * The URL may be a ref or a getter; without one nothing is connected.
+ * The URL may be a ref or a getter; another value is another connection, and without one nothing is connected.
  */
 export function useWebSocket(url, options = {}) {
   const { onMessage, onOpen, onClose, onError, ...settings } = options;
@@ -76,6 +85,7 @@ export function useWebSocket(url, options = {}) {
   };
   const open = (address) => {
     drop();
+    [data.value, connectionStatus.value, error.value] = [null, address ? 'Connecting' : 'Disconnected', null];
     if (!address) return;
     link = new Link(address, linkOptions(settings));
     link.on('link', ({ state, reason }) => {
@@ -92,9 +102,9 @@ export function useWebSocket(url, options = {}) {
     link.open();
   };
   living(() => {
-    const end = watch(() => toValue(url), open, { immediate: true });
+    const unwatched = watch(() => toValue(url), open, { immediate: true });
     return () => {
-      end();
+      unwatched();
       drop();
     };
   });
@@ -108,13 +118,14 @@ export function useWebSocket(url, options = {}) {
   };
 }
 
-const socket = (feed) => ({ baseUrl, ...options } = {}) => useWebSocket(() => {
-  const base = baseUrl ?? (typeof location === 'undefined' ? null : location.origin);
-  return base && `${base.replace(/^http/, 'ws').replace(/\/+$/, '')}/api/ws/${feed}`;
-}, options);
+/** The composable for one feed: of `baseUrl`, else of the client's server. */
+const feedSocket = (feed) => ({ baseUrl, ...options } = {}) => {
+  const base = (baseUrl ?? useVeloFlux().url).replace(/^http/, 'ws').replace(/\/+$/, '');
+  return useWebSocket(`${base}/api/ws/${feed}`, options);
+};
 
-export const useBackendsWebSocket = socket('backends');
-export const useMetricsWebSocket = socket('metrics');
-export const useStatusWebSocket = socket('status');
-export const useBillingWebSocket = socket('billing');
-export const useHealthWebSocket = socket('health');
+export const useBackendsWebSocket = feedSocket('backends');
+export const useMetricsWebSocket = feedSocket('metrics');
+export const useStatusWebSocket = feedSocket('status');
+export const useBillingWebSocket = feedSocket('billing');
+export const useHealthWebSocket = feedSocket('health');

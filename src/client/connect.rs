@@ -124,7 +124,7 @@ pub(super) async fn open(endpoint: &Endpoint, access: &Access) -> Result<(Connec
     let started = Instant::now();
     let shaken = timeout_at(deadline, upgrade(endpoint, access, stream)).await;
     let took = started.elapsed();
-    match shaken.unwrap_or(Err(Refusal::Fault(Fault::Deadline(took)))) {
+    match shaken.unwrap_or(Err(Refusal::Fault(Fault::Deadline(access.timeout)))) {
         Ok((socket, terms)) => Ok((Connection { socket, peer, phases, upgrade: took }, terms)),
         Err(refusal) => Err(ConnectError::Upgrade { phases, took, refusal }),
     }

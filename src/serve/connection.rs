@@ -10,8 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
-use socket2::SockRef;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::auth::Denied;
@@ -19,6 +17,7 @@ use super::hub::{Hub, Seat};
 use super::pace::Pace;
 use super::pass::Pass;
 use super::shard::Link;
+use super::socket::Socket;
 use super::telemetry::Ending;
 use crate::limits::{
     CLOSE_TIMEOUT, INBOUND_BYTES_BURST, INBOUND_BYTES_PER_SECOND, INBOUND_MESSAGES_BURST, INBOUND_MESSAGES_PER_SECOND,
@@ -31,7 +30,7 @@ use crate::websocket::{Received, Receiver, frame};
 
 /// Serves one upgraded connection until it is gone. `early` are bytes that came glued to the handshake. A connection of
 /// somebody known has a `pass`, which ends.
-pub async fn serve(socket: TcpStream, early: Vec<u8>, feed: Feed, hub: &Hub, mut pass: Option<Box<Pass>>) {
+pub async fn serve(socket: Socket, early: Vec<u8>, feed: Feed, hub: &Hub, mut pass: Option<Box<Pass>>) {
     let link = Arc::new(Link::new(socket));
     let mut peer = None;
     if let Some(pass) = &mut pass
@@ -87,7 +86,7 @@ pub async fn serve(socket: TcpStream, early: Vec<u8>, feed: Feed, hub: &Hub, mut
 }
 
 /// Waits for a peer to say who it is, which it has promised to do first. None: it did not, and the connection is over.
-async fn introduce(socket: &TcpStream, early: &[u8], pass: &mut Pass) -> Option<Box<Speaker>> {
+async fn introduce(socket: &Socket, early: &[u8], pass: &mut Pass) -> Option<Box<Speaker>> {
     let mut speaker = Box::<Speaker>::default();
     let said = tokio::time::timeout(INTRODUCTION_TIMEOUT, async {
         let mut heard = early.to_vec();
@@ -136,9 +135,9 @@ async fn introduce(socket: &TcpStream, early: &[u8], pass: &mut Pass) -> Option<
 }
 
 /// Says goodbye to a peer that has no seat yet, and lets it read that.
-async fn dismiss(socket: &TcpStream, goodbye: &[u8]) {
+async fn dismiss(socket: &Socket, goodbye: &[u8]) {
     let _ = socket.try_write(goodbye);
-    let _ = SockRef::from(socket).shutdown(std::net::Shutdown::Write);
+    socket.end_writing();
     let left = async {
         let mut rest = Vec::new();
         while poll_fn(|cx| socket.poll_read_ready(cx)).await.is_ok() {
@@ -154,7 +153,7 @@ async fn dismiss(socket: &TcpStream, goodbye: &[u8]) {
 }
 
 /// Reads once.
-fn read(socket: &TcpStream, heard: &mut Vec<u8>) -> io::Result<usize> {
+fn read(socket: &Socket, heard: &mut Vec<u8>) -> io::Result<usize> {
     let mut buffer = [0; READ_BYTES];
     let count = socket.try_read(&mut buffer)?;
     heard.extend_from_slice(&buffer[..count]);

@@ -15,6 +15,7 @@ mod push;
 pub mod reload;
 pub mod routes;
 pub mod shard;
+pub mod socket;
 pub mod telemetry;
 mod upgrade;
 

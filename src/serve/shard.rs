@@ -24,11 +24,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use slab::Slab;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::burst::Burst;
+use super::socket::Socket;
 use super::telemetry::{Ending, Traffic};
 use crate::limits::{CLOSE_TIMEOUT, REPLY_BYTES_MAX, SWEEP_INTERVAL, WRITES_PER_YIELD};
 use crate::protocol::{CloseCode, Feed, SERVER_PING_INTERVAL, SERVER_PING_TIMEOUT};
@@ -39,7 +39,7 @@ use peer::{Peer, Progress, Pulse, Stage};
 #[derive(Debug)]
 pub struct Link {
     /// The socket. Only the shard writes and shuts down, only the reader reads.
-    pub socket: TcpStream,
+    pub socket: Socket,
     /// Set by the reader whenever anything arrives; cleared by the shard when it asks for a sign of life.
     pub heard: AtomicBool,
     /// Set by the shard when it has given the connection up: whatever else the peer has sent is of no interest.
@@ -48,7 +48,7 @@ pub struct Link {
 
 impl Link {
     /// A connection that has just been upgraded.
-    pub fn new(socket: TcpStream) -> Link {
+    pub fn new(socket: Socket) -> Link {
         Link { socket, heard: AtomicBool::new(false), over: AtomicBool::new(false) }
     }
 }

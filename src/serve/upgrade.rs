@@ -67,7 +67,7 @@ async fn connect(app: Arc<App>, handover: Handover, feed: Feed, pass: Option<Box
     // Nothing, mostly. hyper's buffer keeps its 8 KiB for as long as anybody holds a piece of it, so it goes now.
     let (socket, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
     drop(parts.read_buf);
-    connection::serve(socket, early, feed, &app.hub, pass).await;
+    connection::serve(socket.into(), early, feed, &app.hub, pass).await;
     drop(place);
 }
 

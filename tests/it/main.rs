@@ -17,6 +17,7 @@ mod control_api;
 mod generated;
 mod handshake;
 mod hostile;
+mod javascript;
 mod lifecycle;
 mod origins;
 mod probe;

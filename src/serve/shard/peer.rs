@@ -2,14 +2,11 @@
 
 use std::io;
 use std::mem;
-use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::net::{SendFlags, send};
-use socket2::SockRef;
 use tokio::time::Instant;
 
 use super::Link;
@@ -87,15 +84,11 @@ impl Peer {
     }
 
     /// Writes whole frames to a connection for which nothing waits.
-    ///
-    /// The system call is made directly, without a look at what the runtime knows of the socket: that lies in memory of its
-    /// own, which would have to be fetched for every connection and says nearly always that there is room. Where there is
-    /// none, [`Peer::go_on`] tells the runtime.
     pub(super) fn send(&mut self, bytes: &Bytes) -> Progress {
-        let count = match send(&self.link.socket, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+        let count = match self.link.socket.send(bytes) {
             Ok(count) if count == bytes.len() => return Progress::Free,
             Ok(count) => count,
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => 0,
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
             Err(_) => return Progress::Gone,
         };
         let backlog = Backlog { tail: bytes.slice(count..), replies: Vec::new(), since: Instant::now() };
@@ -142,25 +135,25 @@ impl Peer {
     /// that has begun and these frames then wait in the kernel, and a peer that wakes up finds out why it was left. Where
     /// the bound cannot be lifted, it learns it from the end of the stream alone.
     pub(super) fn say_last(&mut self, frames: Vec<u8>) {
-        let _ = SockRef::from(&self.link.socket).set_tcp_notsent_lowat(u32::MAX);
+        self.link.socket.lift_unsent_bound();
         if let Some(backlog) = &mut self.backlog {
             backlog.replies = frames;
         }
     }
 
-    /// Everything has left. Where that was the end: says so, and waits for the peer to leave. An error means it has.
+    /// Everything has left. Where that was the end: says so, and waits for the peer to leave.
     pub(super) fn said_all(&self) {
         if matches!(self.stage, Stage::Closing(_)) {
-            let _ = SockRef::from(&self.link.socket).shutdown(Shutdown::Write);
+            self.link.socket.end_writing();
         }
     }
 
-    /// Ends it altogether, so that the reader sees its end. An error means that the peer has ended it already.
+    /// Ends it altogether, so that the reader sees its end.
     pub(super) fn give_up(&mut self) {
         self.stage = Stage::Done;
         self.backlog = None;
         self.link.over.store(true, Ordering::Relaxed);
-        let _ = SockRef::from(&self.link.socket).shutdown(Shutdown::Both);
+        self.link.socket.end();
     }
 
     /// Whether a deadline has passed or a ping is due.

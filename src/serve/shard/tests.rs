@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::net::TcpStream;
+
 use super::*;
 use crate::protocol::SERVER_PING_INTERVAL;
 use crate::websocket::frame::ping;
@@ -11,7 +13,7 @@ async fn seated() -> (Shard, usize, TcpStream) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let peer = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
     let (socket, _) = listener.accept().await.expect("it has connected");
-    let link = Arc::new(Link::new(socket));
+    let link = Arc::new(Link::new(socket.into()));
     let mut shard = Shard::new(Arc::default());
     let (seated, key) = oneshot::channel();
     shard.obey(Order::Attach { link, feed: Feed::Metrics, seated }).await;

@@ -120,6 +120,93 @@ test('pings that nobody answers end a connection, and any message is an answer',
   assert.equal(states.at(-1), 'Reconnecting (1/5)', 'what it says later is not heard');
 });
 
+test('a timer that comes late is no silence of the server', async () => {
+  const { world, states, made } = await link({ healthMonitor: { interval: 30_000, timeout: 5_000, maxMissedPings: 1 } });
+  const socket = world.last();
+  socket.open();
+  // The page is frozen for an hour; the answer is there, behind the timer.
+  world.sleep(3_600_000);
+  const spoken = world.pass(0);
+  socket.say({ type: 'pong', timestamp: 0 });
+  await spoken;
+  await world.pass(5_000);
+  assert.equal(states.at(-1), 'Connected');
+  // Timers once a minute, as in a tab behind others: a live server lives, a dead one is noticed all the same.
+  for (let minute = 0; minute < 10; minute += 1) {
+    world.sleep(60_000);
+    socket.say({ type: 'x' });
+    await world.pass(0);
+  }
+  assert.equal(states.at(-1), 'Connected');
+  for (let minute = 0; minute < 4; minute += 1) {
+    world.sleep(60_000);
+    await world.pass(0);
+  }
+  assert.match(states.at(-1), /^Reconnecting/);
+  made.close();
+});
+
+test('a clock that is set harms nothing', async () => {
+  for (const jump of [-86_400_000, 86_400_000]) {
+    const { world, client, of } = await flux();
+    const socket = world.last();
+    socket.open();
+    socket.say(metrics(1, '0a-1'));
+    world.set = jump;
+    for (let second = 0; second < 60; second += 2) {
+      await world.pass(2_000);
+      socket.say(metrics(second, `0a-${second / 2 + 2}`));
+      if (second % 30 === 0) socket.say({ type: 'pong', timestamp: socket.pings.at(-1).timestamp, server_time: new Date(world.time).toISOString() });
+    }
+    await world.pass(1_000);
+    const { messagesPerSecond, losses, missed } = client.statistics('metrics');
+    assert.ok(Math.abs(messagesPerSecond - 0.5) < 0.03, `${messagesPerSecond}`);
+    assert.deepEqual([losses, missed, of('stale'), client.age('metrics'), client.snapshot('metrics').link], [0, 0, [], 1_000, 'Connected']);
+    assert.ok(client.statistics('metrics').roundTrip < 30_000);
+    client.close();
+  }
+});
+
+test('a page that is left has no socket, and goes on where it was when it is shown again', async () => {
+  const kept = new Map();
+  const { world, client, of } = await flux({ alerts: {}, storage: { getItem: () => null, setItem: (key, value) => kept.set(key, value) } });
+  world.last().open();
+  world.last().say(metrics(1, '0a-7'));
+  world.last().say(metrics(2, '0a-8'));
+  await world.happen('pagehide');
+  assert.deepEqual([world.alive.length, client.snapshot('metrics').link, client.statistics('metrics').losses], [0, 'Disconnected', 0]);
+  assert.match([...kept.values()][0], /"cpu":2/, 'what was last said is kept now: there may be no later');
+  world.sleep(7_200_000);
+  await world.happen('pageshow');
+  assert.equal(client.snapshot('metrics').stale, true, 'two hours old');
+  await world.happen('visibilitychange');
+  assert.deepEqual([world.sockets.length, world.last().url.split('?')[1]], [2, 'last_id=0a-8']);
+  world.last().open();
+  assert.equal(of('link').at(-1).state, 'Connected');
+  client.close();
+  await world.happen('pageshow');
+  assert.deepEqual([world.alive.length, world.timers.size, world.listenerCount], [0, 0, 0]);
+});
+
+test('a network that goes away has the connection tried, and no more: the server may be on this machine', async () => {
+  const { world, states } = await link();
+  world.last().open();
+  const pings = world.last().pings.length;
+  await world.happen('offline');
+  assert.deepEqual([world.last().pings.length, states.at(-1)], [pings + 1, 'Connected']);
+});
+
+test('a delay past what timers can is no delay of nothing', async () => {
+  const { world } = await link({ reconnectionStrategy: { baseDelay: 1e12, maxDelay: Infinity, jitter: false } });
+  world.last().open();
+  world.last().end();
+  assert.equal([...world.timers.values()][0].at - world.time, 2 ** 31 - 1);
+  const asked = await link();
+  asked.world.last().open();
+  asked.world.last().end(1012, 'retry_after_ms=999999999');
+  assert.equal(asked.made.state.retryAt - asked.world.time, 600_000);
+});
+
 test('a monitor can be set and switched off', async () => {
   const quick = await link({ healthMonitor: { interval: 100, timeout: 50, maxMissedPings: 1 } });
   quick.world.last().open();
@@ -184,11 +271,65 @@ test('a token is shown in each of the three ways, asked for anew each time', asy
   assert.deepEqual([world.requests[0].url, world.requests[0].headers.Authorization], ['http://h/api/ws/ticket', 'Bearer abc']);
   world.last().end();
   await world.pass(60_000);
-  assert.deepEqual([ticket.state.state, ticket.state.reason, world.sockets.length], ['Error', 'no', 1]);
-  const later = await flux({ token: () => 'fresh' });
-  later.world.last().open();
-  await later.client.refresh();
-  assert.deepEqual(later.world.last().said, [{ type: 'auth', token: 'fresh' }]);
+  assert.deepEqual([ticket.state.state, ticket.state.reason, world.sockets.length], ['Failed', 'no', 1]);
+});
+
+test('a fresh token is shown before the old one expires, and a refused one is not shown again', async () => {
+  const live = await flux({ token: () => 'fresh', feeds: ['metrics', 'health'] });
+  for (const socket of live.world.sockets) socket.open();
+  await live.client.authenticate();
+  assert.deepEqual(live.world.sockets.map(({ said }) => said), [[{ type: 'auth', token: 'fresh' }], [{ type: 'auth', token: 'fresh' }]]);
+
+  // A text stays what it is: it takes somebody with a better one.
+  const { world, client } = await flux({ token: 'old' });
+  world.last().open();
+  world.last().end(4401, 'the token has expired');
+  await world.pass(600_000);
+  await client.authenticate('old');
+  assert.deepEqual([client.snapshot('metrics').link, client.snapshot('metrics').error, world.sockets.length], ['Failed', 'the token has expired', 1]);
+  await client.authenticate('new');
+  await settle();
+  assert.deepEqual([client.snapshot('metrics').link, world.last().protocols[1]], ['Connecting', 'bearer.new']);
+
+  // A function is asked, and believed as long as it says something else.
+  const tokens = ['t1', 't2', 't2'];
+  const asked = await link({ token: () => tokens.shift() });
+  for (const expected of ['Reconnecting (1/5)', 'Failed']) {
+    asked.world.last().open();
+    asked.world.last().say({ type: 'x' });
+    asked.world.last().end(4401, 'expired');
+    await asked.world.pass(999);
+    assert.equal(asked.states.at(-1), 'Reconnecting (1/5)');
+    await asked.world.pass(1);
+    assert.equal(asked.states.at(-1), expected);
+  }
+  await asked.world.pass(600_000);
+  assert.deepEqual([asked.world.sockets.length, asked.made.state.code, asked.made.state.reason, asked.world.listenerCount], [2, 4401, 'expired', 0]);
+});
+
+test('why a first handshake failed is asked plainly, because browsers do not say', async () => {
+  for (const [answer, state, reason, wait] of [
+    [{ status: 401, body: { error: { code: 'unauthorized', message: 'no such token' } } }, 'Failed', 'no such token'],
+    [{ status: 403, body: { error: { code: 'forbidden', message: 'not this feed' } } }, 'Failed', 'not this feed'],
+    [{ status: 404, body: {} }, 'Failed', 'the server answered 404'],
+    [{ status: 503, body: { error: { message: 'full' } }, headers: { 'Retry-After': '7' } }, 'Reconnecting (1/5)', 'full (retry_after_ms=7000)', 7_000],
+    [{ status: 426, body: { error: { message: 'upgrade' } } }, 'Reconnecting (1/5)', 'the connection was lost', 1_000],
+    ['nobody', 'Reconnecting (1/5)', 'the connection was lost', 1_000],
+  ]) {
+    const { world, made } = await link({ token: 'abc' });
+    world.answers.push(answer);
+    world.last().end();
+    await settle();
+    assert.deepEqual([made.state.state, made.state.reason], [state, reason]);
+    assert.deepEqual([world.requests[0].method, world.requests[0].url, world.requests[0].headers.Authorization], ['GET', 'http://h/x', 'Bearer abc']);
+    if (wait) assert.equal(made.state.retryAt - world.time, wait);
+    await world.pass(wait ?? 600_000);
+    assert.equal(world.sockets.length, wait ? 2 : 1, state);
+    world.last().end();
+    await settle();
+    assert.equal(world.requests.length, 1, 'only the first');
+    made.close();
+  }
 });
 
 test('all feeds have a socket each, or share one, and resume where they were', async () => {
@@ -209,7 +350,7 @@ test('all feeds have a socket each, or share one, and resume where they were', a
   assert.deepEqual([shared.client.data('metrics').cpu, shared.client.data('backends').length, shared.client.data('billing')], [1, 1, null]);
   shared.world.last().end();
   await shared.world.pass(1_000);
-  assert.equal(shared.world.last().url, 'wss://fleet/api/ws?feeds=backends,metrics&last_id=backends%3A0b-3%2Cmetrics%3A0a-7');
+  assert.equal(shared.world.last().url, 'wss://fleet/api/ws?feeds=backends,metrics&last_id=backends:0b-3,metrics:0a-7');
   assert.deepEqual(shared.of('link').filter(({ feed }) => feed === 'metrics').map(({ state }) => state), ['Connecting', 'Connected', 'Reconnecting (1/5)']);
   assert.throws(() => new VeloFlux({ feeds: ['metric'] }), /no feed `metric`/);
   assert.throws(() => new VeloFlux({ transport: 'x' }), /`transport` is `x`/);
@@ -221,8 +362,47 @@ test('gaps are told by the numbers, and a new run of the server is none', async 
   for (const id of ['0a-1', '0a-2', '0a-2', '0a-6', '0b-9', undefined, '0b-10']) world.last().say(metrics(1, id));
   assert.deepEqual(of('gap'), [{ event: 'gap', feed: 'metrics', missed: 3, after: '0a-2', before: '0a-6' }]);
   assert.equal(client.statistics('metrics').missed, 3);
-  world.last().say({ type: 'resumed', data: { recovered: false } });
+  // What was missed is told as such, and not counted as a gap once more.
+  world.last().say({ type: 'resumed', data: { feed: 'metrics', recovered: false, replayed: 0 } });
+  world.last().say(metrics(1, '0b-20'));
   assert.deepEqual(of('resumed'), [{ event: 'resumed', feed: 'metrics', recovered: false }]);
+  assert.deepEqual([of('gap').length, client.statistics('metrics').missed], [1, 3]);
+});
+
+test('who has missed nothing is up to date at once', async () => {
+  const { world, client } = await flux({ reconnectionStrategy: { baseDelay: 30_000, jitter: false } });
+  world.last().open();
+  world.last().say(metrics(1, '0a-1'));
+  world.last().end();
+  await world.pass(30_000);
+  assert.equal(client.snapshot('metrics').stale, true);
+  world.last().open();
+  world.last().say({ type: 'resumed', data: { feed: 'metrics', recovered: true, replayed: 0 } });
+  assert.equal(client.snapshot('metrics').stale, false);
+});
+
+test('what shares a connection is told apart by its messages', async () => {
+  const { world, client, of } = await flux({ feeds: ['metrics', 'backends'], transport: 'multiplexed' });
+  world.last().open();
+  for (const feed of ['metrics', 'backends']) world.last().say({ type: 'resumed', data: { feed, recovered: feed === 'metrics' } });
+  world.last().say({ type: 'metrics', data: {} });
+  world.last().say('no JSON');
+  world.last().say({ type: 'error', data: { code: 'bad_message', message: 'x' } });
+  assert.deepEqual(of('resumed').map(({ feed, recovered }) => [feed, recovered]), [['metrics', true], ['backends', false]]);
+  assert.deepEqual([client.statistics('metrics').invalid, client.statistics('backends').invalid], [2, 1]);
+  assert.deepEqual(of('problem').map(({ feed }) => feed), [null]);
+  // One more feed: one more connection, which is no loss of the others, and all that begins at once is one.
+  world.last().say(metrics(1, '0a-7'));
+  const done = ['status', 'health'].map((feed) => client.use(feed));
+  await world.pass(0);
+  assert.deepEqual([world.sockets.length, world.alive.length], [2, 1]);
+  assert.equal(world.last().url, 'ws://page:8080/api/ws?feeds=backends,metrics,status,health&last_id=metrics:0a-7');
+  assert.deepEqual([client.statistics('metrics').losses, of('link').some(({ state }) => state === 'Disconnected')], [0, false]);
+  world.last().open();
+  assert.equal(client.send('health', { type: 'x' }), true);
+  done.forEach((end) => end());
+  await world.pass(0);
+  assert.deepEqual([world.alive.length, client.snapshot('health').link, client.send('health', {})], [1, 'Disconnected', false]);
 });
 
 test('updates are merged by address, and never into two', () => {
@@ -273,9 +453,9 @@ test('the last known values are there at once the next time, stale and with thei
   world.last().say(metrics(1));
   world.last().say(metrics(2));
   client.close();
-  assert.equal(JSON.parse(kept.get('veloflux:metrics')).data.cpu, 2, 'the last is not forgotten');
-  kept.set('veloflux:status', '{"at":1,"data":{"status":5}}');
-  kept.set('veloflux:health', 'broken');
+  assert.equal(JSON.parse(kept.get('veloflux:http://page:8080:metrics')).data.cpu, 2, 'the last is not forgotten');
+  kept.set('veloflux:http://page:8080:status', '{"at":1,"data":{"status":5}}');
+  kept.set('veloflux:http://page:8080:health', 'broken');
   const next = new World();
   next.time = world.time + 60_000;
   const again = new VeloFlux({ environment: next.environment, storage });
@@ -310,9 +490,29 @@ test('somebody is told when a connection is away, once, and when it is back', as
   world.last().end(1006);
   await world.pass(5_000);
   assert.deepEqual(told, [['metrics', 1006]]);
-  assert.equal(world.notifications[0].title, 'veloflux: metrics is disconnected');
+  assert.equal(world.notifications[0].title, 'veloflux: metrics disconnected');
   world.last().open();
   assert.deepEqual(told, [['metrics', 1006], ['metrics', 'back']]);
+
+  const all = await flux({ feeds: 'all', alerts: { after: 0, notification: true }, transport: 'multiplexed' });
+  all.world.last().open();
+  all.world.last().end(1001);
+  await all.world.pass(0);
+  assert.equal(all.world.notifications.at(-1).title, 'veloflux: backends, metrics, status, billing, health disconnected');
+  assert.equal(new Set(all.world.notifications.map(({ tag }) => tag)).size, 1, 'each takes the place of the one before');
+
+  // Who does not want it back wants to know all the more; who leaves is told nothing.
+  const lost = [];
+  const never = await flux({ reconnectionStrategy: { maxAttempts: 0 }, alerts: { onDisconnect: ({ code }) => lost.push(code) } });
+  never.world.last().open();
+  never.world.last().end(1006);
+  await never.world.pass(5_000);
+  const leaving = await flux({ alerts: { onDisconnect: () => lost.push('left') } });
+  leaving.world.last().open();
+  leaving.world.last().end(1006);
+  await leaving.world.happen('pagehide');
+  await leaving.world.pass(60_000);
+  assert.deepEqual(lost, [1006]);
 });
 
 test('a feed that is silent for three cadences is stale, an empty list is not', async () => {
@@ -364,7 +564,7 @@ test('a feed that nobody uses any more is disconnected, and one that is used aga
   const { world, client } = await flux({ feeds: [] });
   assert.equal(world.sockets.length, 0);
   const first = client.use('metrics');
-  await settle();
+  await world.pass(0);
   world.last().open();
   first();
   const again = client.use('metrics');
@@ -413,7 +613,7 @@ test('thirty minutes of trouble leave nothing behind', async () => {
     listeners.push(world.listenerCount);
     assert.ok(world.alive.length <= 5, `${world.alive.length} sockets`);
   }
-  assert.equal(Math.max(...listeners), 10, 'two for each connection');
+  assert.equal(Math.max(...listeners), 30, 'six for each connection');
   assert.ok(Math.max(...timers) <= 25, `${timers}`);
   assert.equal(client.statistics('metrics').missed, 0);
   client.close();
@@ -486,6 +686,7 @@ test('the published manager of all feeds keeps its state', async () => {
 test('what the published options say is done', async () => {
   const fixed = await link(veloflux.linkOptions({ reconnectInterval: 3_000, maxReconnectAttempts: 2 }));
   fixed.world.last().end();
+  await settle();
   assert.deepEqual([fixed.states.at(-1), fixed.made.state.retryAt - fixed.world.time], ['Reconnecting (1/2)', 3_000]);
   const never = await link(veloflux.linkOptions({ shouldReconnect: false }));
   never.world.last().end();

@@ -14,6 +14,8 @@ export class World {
   answers = [];
   notifications = [];
   visibilityState = 'visible';
+  /** By how much the wall clock was set. */
+  set = 0;
   #number = 0;
 
   constructor() {
@@ -35,12 +37,15 @@ export class World {
         return world.#number;
       },
       clearTimeout: (timer) => world.timers.delete(timer),
-      now: () => world.time,
+      now: () => world.time + world.set,
+      monotonic: () => world.time,
       random: () => 1,
       window: { ...target, document, location: { origin: 'http://page:8080' } },
       fetch: async (url, request) => {
-        world.requests.push({ url: String(url), ...request });
-        const { status = 200, body = { control: 'ok' }, headers = {} } = world.answers.shift() ?? {};
+        world.requests.push({ url, ...request });
+        const answer = world.answers.shift();
+        if (answer === 'nobody') throw new TypeError('fetch failed');
+        const { status = 200, body = { control: 'ok' }, headers = {} } = answer ?? {};
         return { ok: status < 300, status, text: async () => JSON.stringify(body), headers: new Headers(headers) };
       },
       Notification: class {
@@ -61,7 +66,7 @@ export class World {
     return [...this.listeners.values()].reduce((sum, set) => sum + set.size, 0);
   }
 
-  /** What happens to the window: `online`, `visibilitychange`. */
+  /** What happens to the page: `online`, `visibilitychange`, `pagehide`. */
   async happen(event) {
     for (const listener of [...this.#listen(event)]) listener();
     await settle();
@@ -80,6 +85,11 @@ export class World {
     }
     this.time = end;
     await settle();
+  }
+
+  /** Moves the clock while nothing runs, as where a page is frozen; its timers come late, with the next {@link World#pass}. */
+  sleep(milliseconds) {
+    this.time += milliseconds;
   }
 
   /** The sockets that have not been closed. */

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::command::Veloflux;
 
 /// No program of the tests takes longer than this.
-const DEADLINE: Duration = Duration::from_secs(150);
+pub(crate) const PROGRAM_DEADLINE: Duration = Duration::from_secs(150);
 
 /// A program that a Python package brings: a load balancer that Debian does not have, for one.
 pub(crate) fn packaged(name: &str) -> Command {
@@ -44,7 +44,7 @@ pub(crate) fn chromium() -> PathBuf {
 /// Runs a program to its end and gives the JSON document on its stdout.
 pub(crate) fn run(command: Command) -> Value {
     let name = format!("{command:?}");
-    let finished = Veloflux::program(command).within(DEADLINE).run();
+    let finished = Veloflux::program(command).within(PROGRAM_DEADLINE).run();
     assert_eq!(finished.code, 0, "{name}:\n{}\n{}", finished.stdout, finished.stderr);
     serde_json::from_str(&finished.stdout)
         .unwrap_or_else(|error| panic!("{name}: {error}:\n{}\n{}", finished.stdout, finished.stderr))

@@ -1,15 +1,15 @@
-// React, as an app uses it: one client for the page, hooks below it, in strict mode.
+// React, as an app uses it: one client for the page, hooks below it, in strict mode, everything drawn anew ten times a second.
 import { StrictMode, createElement as make, useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { VeloFlux } from 'veloflux';
 import { VeloFluxProvider, useBackends, useMetrics, useStatusWebSocket } from 'veloflux/react';
 
 const url = new URLSearchParams(location.search).get('server');
-const client = new VeloFlux({ url, reconnectionStrategy: { baseDelay: 200, maxDelay: 200, maxAttempts: 100 } });
+const client = new VeloFlux({ url, reconnectionStrategy: { baseDelay: 200, maxDelay: 200, maxAttempts: 200 } });
 
 function Metrics() {
   const { data, connectionStatus } = useMetrics();
-  return make('p', { id: 'metrics' }, `${connectionStatus} ${data ? data.cpu : 'nothing'}`);
+  return make('p', { id: 'metrics' }, `${connectionStatus} ${data?.cpu} ${data?.timestamp}`);
 }
 
 function Backends() {
@@ -19,8 +19,10 @@ function Backends() {
 
 function Status() {
   const [messages, count] = useState(0);
-  // New functions at every rendering, as everybody writes them.
-  const { data, connectionStatus } = useStatusWebSocket({ baseUrl: url, reconnectInterval: 200, maxReconnectAttempts: 100, onMessage: () => count((n) => n + 1) });
+  // New options and new functions at every rendering, as everybody writes them.
+  const { data, connectionStatus } = useStatusWebSocket({
+    baseUrl: url, reconnectInterval: 200, maxReconnectAttempts: 200, onMessage: () => count((n) => n + 1), token: () => '',
+  });
   return make('p', { id: 'status' }, `${connectionStatus} ${data?.data.status} ${messages}`);
 }
 

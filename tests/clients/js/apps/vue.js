@@ -4,14 +4,14 @@ import { VeloFlux } from 'veloflux';
 import { provideVeloFlux, useBackends, useMetrics, useStatusWebSocket } from 'veloflux/vue';
 
 const url = new URLSearchParams(location.search).get('server');
-const client = new VeloFlux({ url, reconnectionStrategy: { baseDelay: 200, maxDelay: 200, maxAttempts: 100 } });
+const client = new VeloFlux({ url, reconnectionStrategy: { baseDelay: 200, maxDelay: 200, maxAttempts: 200 } });
 const shown = ref(true);
 window.show = (value) => { shown.value = value; };
 
 const Metrics = {
   setup() {
     const { data, connectionStatus } = useMetrics();
-    return () => h('p', { id: 'metrics' }, `${connectionStatus.value} ${data.value ? data.value.cpu : 'nothing'}`);
+    return () => h('p', { id: 'metrics' }, `${connectionStatus.value} ${data.value?.cpu} ${data.value?.timestamp}`);
   },
 };
 
@@ -25,7 +25,7 @@ const Backends = {
 const Status = {
   setup() {
     const messages = ref(0);
-    const { data, connectionStatus } = useStatusWebSocket({ baseUrl: url, reconnectInterval: 200, maxReconnectAttempts: 100, onMessage: () => { messages.value += 1; } });
+    const { data, connectionStatus } = useStatusWebSocket({ baseUrl: url, reconnectInterval: 200, maxReconnectAttempts: 200, onMessage: () => { messages.value += 1; } });
     return () => h('p', { id: 'status' }, `${connectionStatus.value} ${data.value?.data.status} ${messages.value}`);
   },
 };
