@@ -143,8 +143,7 @@ fn show(args: &ProbeArgs, format: ProbeFormat, report: &Report) -> Result<(), Un
         return Ok(());
     }
     let detail = if args.output.verbose { Detail::Full } else { Detail::Short };
-    let (stdout, text) =
-        (Stdout::new(), report.render(form(format, Paint::stdout(setup::wish(&args.output)), detail)));
+    let (stdout, text) = (Stdout::new(), report.render(form(format, Paint::stdout(setup::wish(&args.output)), detail)));
     match format {
         ProbeFormat::Text => text.lines().try_for_each(|line| stdout.text(line, Detail::INDENT)),
         _ => stdout.line(&text),

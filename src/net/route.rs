@@ -141,7 +141,8 @@ impl Proxy {
             ))
         };
         let authorization = intercept.basic_auth().cloned();
-        let login = intercept.raw_auth().map(|(user, password)| Login { user: user.to_owned(), password: password.to_owned() });
+        let login =
+            intercept.raw_auth().map(|(user, password)| Login { user: user.to_owned(), password: password.to_owned() });
         let (usual, manner) = match scheme {
             "http" => (80, Manner::Http { authorization }),
             "https" => (443, Manner::Https { authorization, tls: Arc::clone(tls) }),
@@ -216,6 +217,9 @@ mod tests {
     fn a_proxy_of_another_kind_is_refused_without_its_password() {
         let fault = route("socks4://bob:hunter2@h", "", &[]).proxy("example.com", 80, false).err();
         let words = fault.expect("not spoken").to_string();
-        assert!(words.contains("`socks4://h` of the environment is of no kind") && !words.contains("hunter2"), "{words}");
+        assert!(
+            words.contains("`socks4://h` of the environment is of no kind") && !words.contains("hunter2"),
+            "{words}"
+        );
     }
 }

@@ -68,11 +68,11 @@ mod tests {
 
     use super::*;
 
-    /// A proxy that hears `asked` and says `answers`, one after the other.
-    async fn talk(
-        exchange: &'static [(&'static [u8], &'static [u8])],
-        login: Option<&Login>,
-    ) -> Result<TcpStream, Fault> {
+    /// What a proxy has to hear, and what it says then.
+    type Said = (&'static [u8], &'static [u8]);
+
+    /// Opens a tunnel through a proxy that hears and says this.
+    async fn talk(exchange: Vec<Said>, login: Option<&Login>) -> Result<TcpStream, Fault> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let proxy = tokio::spawn(async move {
@@ -80,7 +80,7 @@ mod tests {
             for (asked, answer) in exchange {
                 let mut heard = vec![0; asked.len()];
                 tcp.read_exact(&mut heard).await.expect("a whole request");
-                assert_eq!(heard, *asked);
+                assert_eq!(heard, asked);
                 tcp.write_all(answer).await.expect("it listens");
             }
         });
@@ -96,18 +96,18 @@ mod tests {
     #[tokio::test]
     async fn the_name_is_left_to_the_proxy_and_a_refusal_is_told() {
         let granted = b"\x05\x00\x00\x01\x7f\x00\x00\x01\x04\x38";
-        let mut tcp = talk(&[(HELLO, b"\x05\x00"), (CONNECT, granted)], None).await.expect("it is granted");
+        let mut tcp = talk(vec![(HELLO, b"\x05\x00"), (CONNECT, granted)], None).await.expect("it is granted");
         assert_eq!(tcp.read(&mut [0]).await.expect("the proxy has left"), 0);
         let login = Login { user: "bob".to_owned(), password: "hunter2".to_owned() };
-        let words: [(&[(&[u8], &[u8])], Option<&Login>, &str); 5] = [
-            (&[(HELLO, b"\x05\x00"), (CONNECT, b"\x05\x05\x00\x01\0\0\0\0\0\0")], None, "connection refused"),
-            (&[(HELLO, b"\x05\xff")], None, "authentication"),
-            (&[(b"\x05\x01\x02", b"\x05\x02"), (b"\x01\x03bob\x07hunter2", b"\x01\x01")], Some(&login), "credentials"),
-            (&[(HELLO, b"HTTP/1.1 400 Bad Request\r\n\r\n")], None, "is not SOCKS"),
-            (&[(HELLO, b"")], None, "closed"),
+        let guarded = b"\x05\x01\x02";
+        let cases: [(Vec<Said>, Option<&Login>, &str); 5] = [
+            (vec![(HELLO, b"\x05\x00"), (CONNECT, b"\x05\x05\x00\x01\0\0\0\0\0\0")], None, "connection refused"),
+            (vec![(HELLO, b"\x05\xff")], None, "authentication"),
+            (vec![(guarded, b"\x05\x02"), (b"\x01\x03bob\x07hunter2", b"\x01\x01")], Some(&login), "credentials"),
+            (vec![(HELLO, b"HTTP/1.1 400 Bad Request\r\n\r\n")], None, "is not SOCKS"),
+            (vec![(HELLO, b"")], None, "closed"),
         ];
-        for (exchange, login, words) in words {
-            let exchange: &'static [(&[u8], &[u8])] = Vec::leak(exchange.to_vec());
+        for (exchange, login, words) in cases {
             let fault = talk(exchange, login).await.expect_err(words).to_string();
             assert!(fault.contains(words) && !fault.contains("hunter2"), "{fault}, not {words}");
         }

@@ -17,7 +17,7 @@ pub(super) fn columns(of: impl AsFd) -> Option<usize> {
 /// Colours take no room. A word that is longer than a line is broken where the line ends.
 pub(super) fn wrap(line: &str, columns: usize, indent: usize) -> String {
     // On a narrow terminal there would be room for the indent and nothing else.
-    let indent = if indent * 2 > columns { 0 } else { indent };
+    let indent = if indent * 2 >= columns { 0 } else { indent };
     let fresh = format!("\n{:indent$}", "");
     let (mut out, mut column) = (String::with_capacity(line.len()), 0);
     // The last blanks that were written, where in the text they stand, and the column behind them.

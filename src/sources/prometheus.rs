@@ -147,7 +147,8 @@ impl Mapping {
         let backends: Vec<Record> = wanted(&self.up).filter_map(|sample| self.record(sample)).collect();
         let requests: Vec<Counter> = wanted(&self.requests)
             .filter_map(|sample| {
-                let aside = samples.iter().find(|other| Some(other.name) == self.aside && other.is_labelled_like(sample));
+                let aside =
+                    samples.iter().find(|other| Some(other.name) == self.aside && other.is_labelled_like(sample));
                 let aside = aside.and_then(Sample::count).unwrap_or(0);
                 Some(Counter { name: sample.series(), value: sample.count()?.saturating_sub(aside) })
             })

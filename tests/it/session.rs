@@ -156,13 +156,18 @@ async fn a_frozen_server_is_stale_within_three_cadences_and_lost_after_95_second
     for second in 1..=95 {
         rig.turn(Duration::from_secs(1)).await;
         for what in rig.happened().await {
-            told.push((second, match what {
-                What::Stale(silent) => format!("stale for {} s", silent.as_secs()),
-                What::Missed(missed) => format!("missed {missed}"),
-                What::Lost(Loss::Silent(missed), lived) => format!("lost after {missed} pings and {} s", lived.as_secs()),
-                What::Retry(retry, ..) => format!("retry {}", retry.attempt),
-                other => format!("{other:?}"),
-            }));
+            told.push((
+                second,
+                match what {
+                    What::Stale(silent) => format!("stale for {} s", silent.as_secs()),
+                    What::Missed(missed) => format!("missed {missed}"),
+                    What::Lost(Loss::Silent(missed), lived) => {
+                        format!("lost after {missed} pings and {} s", lived.as_secs())
+                    }
+                    What::Retry(retry, ..) => format!("retry {}", retry.attempt),
+                    other => format!("{other:?}"),
+                },
+            ));
         }
     }
     let wanted = [

@@ -98,7 +98,8 @@ fn told(server: &TestServer, knows: impl FnMut() -> Result<(), String>, address:
 fn are(server: &TestServer, addresses: &[&str]) {
     eventually(PATIENCE, || {
         let all = backends(server);
-        let same = all.len() == addresses.len() && addresses.iter().all(|one| all.iter().any(|it| it["address"] == *one));
+        let same =
+            all.len() == addresses.len() && addresses.iter().all(|one| all.iter().any(|it| it["address"] == *one));
         if same { Ok(()) } else { Err(format!("{all:?}, not {addresses:?}\n{}", server.stderr())) }
     });
 }

@@ -40,7 +40,8 @@ fn help_fits_the_terminal_it_is_read_on() {
     for (width, height) in [(80, 24), (160, 50)] {
         for command in ["", "serve", "watch", "probe", "control"] {
             let line = format!("{VELOFLUX} {command} --help > help; cut -c{}- help | tr -d '\\n'", width + 1);
-            let terminal = Terminal::running(home.path(), (width, height), &format!("cd {}; {line}", home.path().display()));
+            let terminal =
+                Terminal::running(home.path(), (width, height), &format!("cd {}; {line}", home.path().display()));
             let screen = terminal.ended(home.path(), 0);
             assert_eq!(screen.trim(), "before\nexit=0", "{command}: lines that do not fit");
         }
@@ -71,8 +72,12 @@ fn a_long_line_goes_on_below_its_text_and_is_one_line_in_a_pipe() {
     let screen = Terminal::running(home.path(), (80, 24), &line).ended(home.path(), 0);
     let lines: Vec<&str> = screen.lines().skip(1).take_while(|line| !line.starts_with("exit")).collect();
     assert!(lines.len() >= 3 && lines.iter().all(|line| line.chars().count() <= 80), "{screen}");
-    assert!(lines[1..].iter().all(|line| line.starts_with(&" ".repeat(24)) && !line[24..].starts_with(' ')), "{screen}");
+    assert!(
+        lines[1..].iter().all(|line| line.starts_with(&" ".repeat(24)) && !line[24..].starts_with(' ')),
+        "{screen}"
+    );
     assert!(!lines.iter().any(|line| line.ends_with("unhea")), "between words: {screen}");
-    let piped = crate::support::Veloflux::new(home.path(), ["watch", "status", "-n", "1", "-q", "-s", &stub.url()]).run();
+    let piped =
+        crate::support::Veloflux::new(home.path(), ["watch", "status", "-n", "1", "-q", "-s", &stub.url()]).run();
     assert_eq!(piped.stdout.lines().count(), 1, "{}", piped.stdout);
 }

@@ -89,7 +89,8 @@ fn a_monitoring_system_gets_its_exit_codes_and_data_it_can_read() {
     let done = nagios(&["metrics", "-w", "rtt_p95=1s", "-c", "rtt_p95=2s,loss=10%"]);
     let (_, data) = done.stdout.lines().next().and_then(|line| line.split_once(" | ")).expect("performance data");
     let data = perfdata(data);
-    let find = |label: &str| data.iter().find(|item| item["label"] == label).unwrap_or_else(|| panic!("{label}: {data:?}"));
+    let find =
+        |label: &str| data.iter().find(|item| item["label"] == label).unwrap_or_else(|| panic!("{label}: {data:?}"));
     let rtt = find("metrics rtt_p95");
     assert!(rtt["value"].as_f64().is_some_and(|value| value >= 0.0), "{rtt}");
     assert_eq!((&rtt["uom"], &rtt["warning"], &rtt["critical"]), (&"ms".into(), &"1000".into(), &"2000".into()));
@@ -143,7 +144,10 @@ fn node_exporter_collects_the_samples() {
     }
     let success = |target: &str| {
         let start = format!("veloflux_probe_success{{target=\"{target}\",");
-        page.lines().find(|line| line.starts_with(&start)).and_then(|line| line.rsplit_once(' ')).map(|(_, value)| value)
+        page.lines()
+            .find(|line| line.starts_with(&start))
+            .and_then(|line| line.rsplit_once(' '))
+            .map(|(_, value)| value)
     };
     assert_eq!((success("metrics"), success("status")), (Some("1"), Some("0")), "{page}");
 }

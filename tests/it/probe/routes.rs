@@ -199,7 +199,11 @@ fn a_proxy_may_speak_tls_and_has_to_be_who_it_says() {
         assert!(done.stdout.contains("\"proxy\":"), "{}", done.stdout);
         let done = probed(&[]);
         assert_eq!(done.code, 3, "{scheme}: {}", done.stdout);
-        assert!(done.stdout.contains("\"phase\":\"proxy\"") && done.stdout.contains("unknown issuer"), "{}", done.stdout);
+        assert!(
+            done.stdout.contains("\"phase\":\"proxy\"") && done.stdout.contains("unknown issuer"),
+            "{}",
+            done.stdout
+        );
     }
     let address = format!("https://localhost:{}", secure_proxy(&made, plain.port));
     let flags = ["control", "check", "--server", "http://fleet.example.test", "--cacert", &trusted];

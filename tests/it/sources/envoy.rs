@@ -25,7 +25,8 @@ impl Rig {
         rig.hosts(hosts);
         let at = |port: u16| format!("{{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}");
         let kind = |name: &str| format!("\"@type\": type.googleapis.com/envoy.extensions.filters.{name}");
-        let routes = "virtual_hosts: [{name: all, domains: [\"*\"], routes: [{match: {prefix: /}, route: {cluster: app}}]}]";
+        let routes =
+            "virtual_hosts: [{name: all, domains: [\"*\"], routes: [{match: {prefix: /}, route: {cluster: app}}]}]";
         let config = format!(
             "node: {{id: test, cluster: test}}\nadmin: {{address: {}}}\nstatic_resources:\n  listeners:\n\
              \x20 - name: in\n    address: {}\n    filter_chains:\n    - filters:\n\

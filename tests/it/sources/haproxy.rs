@@ -8,9 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 use veloflux::protocol::Feed;
 
-use super::{
-    Follower, backends, becomes, counted, cut_off, latest, lost, request, serving, snippet, told,
-};
+use super::{Follower, backends, becomes, counted, cut_off, latest, lost, request, serving, snippet, told};
 use crate::support::program::Program;
 use crate::support::wait::eventually;
 use crate::support::{PATIENCE, StubBackend, TestServer, free_port};

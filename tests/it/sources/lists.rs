@@ -85,7 +85,8 @@ fn what_is_pushed_is_told_at_once_and_goes_stale_without_more() {
 fn what_the_readme_pushes_with_is_taken() {
     let all = snippets();
     let shown = all.iter().find(|snippet| snippet.contains("kind = \"push\"")).expect("a snippet");
-    let comments: Vec<&str> = shown.lines().filter_map(|line| line.split_once("# ").map(|(_, comment)| comment)).collect();
+    let comments: Vec<&str> =
+        shown.lines().filter_map(|line| line.split_once("# ").map(|(_, comment)| comment)).collect();
     let (from, to) = ("http://127.0.0.1:8080", "-d '");
     let start = comments.iter().position(|comment| comment.starts_with("curl ")).expect("a command");
     let command = comments[start..start + 2].join("\n");

@@ -13,7 +13,8 @@ fn reading(preset: &str, port: u16, path: &str) -> TestServer {
 
 #[test]
 fn haproxy_exports_its_servers_and_requests() {
-    let (folder, stub, port, metrics) = (tempfile::tempdir().expect("a folder"), StubBackend::start(), free_port(), free_port());
+    let (folder, stub, port, metrics) =
+        (tempfile::tempdir().expect("a folder"), StubBackend::start(), free_port(), free_port());
     let config = format!(
         "defaults\n  mode http\n  timeout client 5s\n  timeout server 5s\n  timeout connect 1s\n\
          frontend in\n  bind 127.0.0.1:{port}\n  default_backend app\n\
@@ -35,7 +36,8 @@ fn haproxy_exports_its_servers_and_requests() {
 
 #[test]
 fn caddy_exports_its_upstreams_and_requests() {
-    let (folder, stub, port, admin) = (tempfile::tempdir().expect("a folder"), StubBackend::start(), free_port(), free_port());
+    let (folder, stub, port, admin) =
+        (tempfile::tempdir().expect("a folder"), StubBackend::start(), free_port(), free_port());
     let config = format!(
         "{{\n\tadmin 127.0.0.1:{admin}\n\tauto_https off\n\tservers {{\n\t\tmetrics\n\t}}\n}}\n\
          http://127.0.0.1:{port} {{\n\treverse_proxy {} {{\n\t\thealth_uri /\n\t\thealth_interval 200ms\n\t}}\n}}\n",
