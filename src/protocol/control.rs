@@ -1,7 +1,9 @@
 //! The control API: what may be asked by `POST`, and what is answered.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -160,6 +162,64 @@ impl Command {
     }
 }
 
+/// The bodies that [`Command::parse`] takes.
+impl JsonSchema for Command {
+    fn schema_name() -> Cow<'static, str> {
+        "Command".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let selection = generator.subschema_for::<Selection>();
+        let action = |words: &[&str], more: Value, required: &[&str]| {
+            let mut properties = serde_json::json!({"action": {"type": "string", "enum": words}});
+            let all = more.as_object().into_iter().flatten();
+            all.for_each(|(key, schema)| properties[key] = schema.clone());
+            let required: Vec<&str> = ["action"].into_iter().chain(required.iter().copied()).collect();
+            serde_json::json!({"type": "object", "properties": properties, "required": required})
+        };
+        let text = |about: &str| serde_json::json!({"type": ["string", "null"], "minLength": 1, "description": about});
+        let backend = |more: Value| {
+            let mut properties = serde_json::json!({
+                "backend": {"type": "string", "minLength": 1, "description": "Its address, as the `backends` feed has it."},
+                "pool": text("Its pool, where the address stands in several."),
+                "for": text("For how long, such as `30m`; then it is enabled again."),
+                "reason": text("Why, in one line, for those who see it."),
+            });
+            properties["reason"]["maxLength"] = REASON_CHARS_MAX.into();
+            more.as_object().into_iter().flatten().for_each(|(key, schema)| properties[key] = schema.clone());
+            properties
+        };
+        let weight = serde_json::json!({"weight": {"type": "integer", "minimum": 0, "maximum": WEIGHT_MAX}});
+        json_schema!({
+            "description": "What to do. Keys that do not belong to the action are ignored.",
+            "anyOf": [
+                {"type": "object", "maxProperties": 0, "description": "Nothing: the state is told."},
+                action(&["check", "reload"], Value::Null, &[]),
+                action(&["pause", "resume"], serde_json::json!({"type": selection}), &["type"]),
+                action(&["drain", "maintenance"], backend(Value::Null), &["backend"]),
+                action(&["enable"], backend(serde_json::json!({"for": {"type": "null"}})), &["backend"]),
+                action(&["weight"], backend(weight), &["backend", "weight"]),
+            ],
+        })
+    }
+}
+
+impl JsonSchema for Selection {
+    fn schema_name() -> Cow<'static, str> {
+        "Selection".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let words: Vec<&str> = Feed::ALL.into_iter().map(Feed::name).chain([Selection::All.name()]).collect();
+        json_schema!({"description": "A feed, or all.", "type": "string", "enum": words})
+    }
+}
+
+/// The bodies that [`parse_force_update`] takes.
+pub fn force_update_body(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "object", "properties": {"type": generator.subschema_for::<Selection>()}})
+}
+
 const ACTIONS: &str = "`pause`, `resume`, `check`, `reload`, `drain`, `maintenance`, `enable` or `weight`";
 
 fn order(object: &serde_json::Map<String, Value>, wanted: Wanted) -> Result<Command, BadCommand> {
@@ -225,9 +285,10 @@ fn selection(object: &serde_json::Map<String, Value>) -> Result<Option<Selection
 }
 
 /// The answer of the control endpoint.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ControlAnswer {
     /// Always `ok`.
+    #[schemars(extend("const" = "ok"))]
     pub control: String,
     /// The feeds that are paused now.
     pub paused: Vec<Feed>,
@@ -240,16 +301,17 @@ pub struct ControlAnswer {
 }
 
 /// The answer of the force-update endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ForceUpdateAnswer {
     /// Always `triggered`.
+    #[schemars(extend("const" = "triggered"))]
     pub force_update: String,
     /// The feeds that measured afresh and were sent.
     pub feeds: Vec<Feed>,
 }
 
 /// The answer of the ticket endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TicketAnswer {
     /// What goes into the address of one connection, as `?ticket=…`.
     pub ticket: String,
@@ -258,14 +320,14 @@ pub struct TicketAnswer {
 }
 
 /// Every error body: `{"error":{"code":…,"message":…}}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorAnswer {
     /// What went wrong.
     pub error: ErrorBody,
 }
 
 /// The inside of an [`ErrorAnswer`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorBody {
     /// A word for programs.
     pub code: String,

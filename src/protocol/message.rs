@@ -3,18 +3,20 @@
 //! Field names and JSON types are published; front ends are written against them. Only add keys. Keys that were added to the
 //! published ones are always sent, and need not be there to be understood: a server may know only the published ones.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::control::ErrorBody;
-use super::{Admin, Health, Timestamp};
+use super::{Admin, Feed, Health, Timestamp};
 
 /// One message of a feed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
 pub enum Message {
     /// The whole list of backends.
@@ -31,8 +33,21 @@ pub enum Message {
     Health(HealthReport),
 }
 
+impl Message {
+    /// The feed that sends it.
+    pub const fn feed(&self) -> Feed {
+        match self {
+            Message::Backends(_) | Message::BackendsUpdate(_) => Feed::Backends,
+            Message::Metrics(_) => Feed::Metrics,
+            Message::Status(_) => Feed::Status,
+            Message::Billing(_) => Feed::Billing,
+            Message::Health(_) => Feed::Health,
+        }
+    }
+}
+
 /// One backend of one pool.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Backend {
     /// `host:port`.
     pub address: String,
@@ -52,6 +67,7 @@ pub struct Backend {
     #[serde(default)]
     pub admin: Admin,
     /// How long the last check took, in milliseconds.
+    #[schemars(range(min = 0))]
     pub latency_ms: Option<f64>,
     /// When `status` last changed.
     pub last_change: Option<Timestamp>,
@@ -68,7 +84,7 @@ pub struct Backend {
 }
 
 /// What an operator has ordered of a backend, and whether it is so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Intent {
     /// What it shall be; none: only its weight was ordered.
     pub admin: Option<Admin>,
@@ -87,7 +103,7 @@ pub struct Intent {
 }
 
 /// Whether what was ordered is so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
     /// The source shows it.
@@ -110,7 +126,7 @@ impl Standing {
 }
 
 /// The keys of a [`Backend`] that a check may change. Never `pool` or `weight`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BackendUpdate {
     /// `host:port`: the key clients merge by.
     pub address: String,
@@ -125,6 +141,7 @@ pub struct BackendUpdate {
     #[serde(default)]
     pub admin: Admin,
     /// See [`Backend::latency_ms`].
+    #[schemars(range(min = 0))]
     pub latency_ms: Option<f64>,
     /// See [`Backend::last_change`].
     pub last_change: Option<Timestamp>,
@@ -155,7 +172,7 @@ impl From<&Backend> for BackendUpdate {
 }
 
 /// What a CPU or memory share is a share of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// The whole machine.
@@ -165,36 +182,46 @@ pub enum Scope {
 }
 
 /// Host measurements and request counts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Metrics {
     /// Busy share of all CPUs (or of the quota) over the interval, 0–100, one decimal.
+    #[schemars(range(min = 0, max = 100))]
     pub cpu: f64,
     /// (total − available) / total × 100, one decimal.
+    #[schemars(range(min = 0, max = 100))]
     pub memory: f64,
     /// Requests completed in the window that ends at `timestamp`.
     pub requests: u64,
     /// The end of the window.
     pub timestamp: Timestamp,
     /// What `cpu` is a share of.
+    #[schemars(with = "Scope")]
     pub scope: Option<Scope>,
     /// What `memory` is a share of. A container may have a limit for one and not for the other.
+    #[schemars(with = "Scope")]
     pub memory_scope: Option<Scope>,
     /// Requests completed since the server started; never goes back.
+    #[schemars(with = "u64")]
     pub requests_total: Option<u64>,
     /// `requests` divided by the length of the window, one decimal.
+    #[schemars(with = "f64", range(min = 0))]
     pub requests_per_second: Option<f64>,
     /// Who counted: `self`, or a source's name.
+    #[schemars(with = "String")]
     pub requests_source: Option<String>,
     /// The length of the window `requests` was counted in, in milliseconds.
+    #[schemars(with = "u64")]
     pub window_ms: Option<u64>,
     /// Open feed connections.
+    #[schemars(with = "u64")]
     pub connections: Option<u64>,
 }
 
 /// The roll-up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// Never `unknown`.
+    #[schemars(extend("not" = {"const": "unknown"}))]
     pub status: Health,
     /// When it was rolled up.
     pub timestamp: Timestamp,
@@ -206,33 +233,44 @@ pub struct Status {
     pub cluster_size: u32,
     /// Why it is not healthy, at most ten sentences; empty exactly when it is healthy.
     #[serde(default)]
+    #[schemars(length(max = 10))]
     pub reasons: Vec<String>,
     /// The uptime in whole seconds.
+    #[schemars(with = "u64")]
     pub uptime_seconds: Option<u64>,
     /// The name of this node.
+    #[schemars(with = "String")]
     pub node: Option<String>,
 }
 
 /// Usage of the period and its cost.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Billing {
     /// Metered quantity of this period in billable units.
+    #[schemars(range(min = 0))]
     pub usage: f64,
     /// Cost, rounded once to the digits of the currency.
+    #[schemars(range(min = 0))]
     pub cost: f64,
     /// Always `current_month`.
+    #[schemars(extend("const" = "current_month"))]
     pub period: String,
     /// When the usage was last read.
     pub last_updated: Timestamp,
     /// `cost` as an exact decimal, before rounding.
+    #[schemars(with = "String")]
     pub cost_exact: Option<String>,
     /// ISO 4217 code.
+    #[schemars(with = "String")]
     pub currency: Option<String>,
     /// What is counted, for example `request`.
+    #[schemars(with = "String")]
     pub unit: Option<String>,
     /// The first instant of the period.
+    #[schemars(with = "Timestamp")]
     pub period_start: Option<Timestamp>,
     /// The first instant after the period.
+    #[schemars(with = "Timestamp")]
     pub period_end: Option<Timestamp>,
     /// Whether the period is not covered in full: metering began inside it, or the ledger cannot be read or written.
     #[serde(default)]
@@ -240,7 +278,7 @@ pub struct Billing {
 }
 
 /// The dependency checks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HealthReport {
     /// True while no critical check is unhealthy.
     pub healthy: bool,
@@ -254,9 +292,10 @@ pub struct HealthReport {
 }
 
 /// More about one dependency check.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckDetail {
     /// How long the last check took, in milliseconds.
+    #[schemars(range(min = 0))]
     pub latency_ms: Option<f64>,
     /// The end of the last check.
     pub last_check: Option<Timestamp>,
@@ -316,6 +355,21 @@ impl<'de> Deserialize<'de> for EventId {
     }
 }
 
+impl JsonSchema for EventId {
+    fn schema_name() -> Cow<'static, str> {
+        "EventId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Which message of the feed this is: `<epoch>-<seq>`. `epoch` names one run of the stream, `seq` counts from 1.",
+            "type": "string",
+            "pattern": "^[0-9a-f]{8}-[1-9][0-9]*$",
+            "examples": ["5f0c2a19-17"],
+        })
+    }
+}
+
 /// A message as it stands on the wire: `{"type":…,"data":…,"id":…}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Envelope<M = Message> {
@@ -335,21 +389,39 @@ pub const LAST_ID: &str = "last_id";
 pub const RESUMED: &str = "resumed";
 
 /// The answer to a client's `ping` message.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename = "pong")]
 pub struct Pong {
     /// What the client sent, untouched.
+    #[schemars(with = "serde_json::Value")]
     pub timestamp: Box<RawValue>,
     /// The server's clock.
     pub server_time: Timestamp,
 }
 
 /// The answer to text that is no message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename = "error")]
 pub struct ErrorMessage {
     /// What was wrong.
     pub data: ErrorBody,
+}
+
+/// A client's question whether the other end is there, answered with a [`Pong`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename = "ping")]
+pub struct Ping {
+    /// Comes back in the answer, untouched.
+    #[serde(default)]
+    pub timestamp: serde_json::Value,
+}
+
+/// Says who a client is: as its first message, or with a fresh token in place of one that expires.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename = "auth")]
+pub struct Auth {
+    /// The token.
+    pub token: String,
 }
 
 /// What a client's text message asks for.

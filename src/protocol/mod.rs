@@ -3,6 +3,7 @@
 //! Server and client speak to each other only through these types. Nothing here does I/O, knows a
 //! socket or holds a setting; what we may choose freely stands in `limits`.
 
+pub mod answer;
 pub mod close;
 pub mod control;
 pub mod feed;

@@ -11,11 +11,51 @@ use poem::{Request, Response};
 use super::App;
 use super::answer::{error, json};
 use super::auth::Guard;
+use super::documents::operation::{Access, Gives, Operation, Presence, Takes, of};
 use crate::access::{Deed, Rights};
 use crate::fleet::Refused;
 use crate::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, TICKET_TIME};
 use crate::protocol::control::{
-    BadCommand, Command, ControlAnswer, ForceUpdateAnswer, TicketAnswer, parse_force_update,
+    BadCommand, Command, ControlAnswer, ForceUpdateAnswer, TicketAnswer, force_update_body, parse_force_update,
+};
+
+/// What the route of commands is like.
+pub const CONTROL: Operation = Operation {
+    access: Access::Operator,
+    query: &[],
+    takes: Some(Takes {
+        about: "What to do. Without a body nothing, and the state is told.",
+        shape: of::<Command>,
+        presence: Presence::Optional,
+    }),
+    gives: &[Gives::json("It was done; this is how it is now.", of::<ControlAnswer>)],
+    fails: &[
+        (404, "There is no such backend."),
+        (409, "It cannot be done with this backend, or the settings are wrong."),
+        (502, "The source of the backend refuses."),
+    ],
+};
+
+/// What the route of forced updates is like.
+pub const FORCE_UPDATE: Operation = Operation {
+    access: Access::Operator,
+    query: &[],
+    takes: Some(Takes {
+        about: "Which feed; all without a body.",
+        shape: force_update_body,
+        presence: Presence::Optional,
+    }),
+    gives: &[Gives::json("The messages were handed to the connections.", of::<ForceUpdateAnswer>)],
+    fails: &[],
+};
+
+/// What the route of tickets is like.
+pub const TICKET: Operation = Operation {
+    access: Access::Holder,
+    query: &[],
+    takes: None,
+    gives: &[Gives::json("A ticket with the rights of the token.", of::<TicketAnswer>)],
+    fails: &[],
 };
 
 /// `POST /api/ws/control`: changes what the body says, nothing without a body, and tells the state.

@@ -3,28 +3,43 @@
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use poem::Response;
 
+use super::documents::operation::{Gives, Operation};
+
 /// Only our own files, and connections to where they came from.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+const HTML: &str = "text/html; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+
+/// What the page is like.
+pub const PAGE: Operation = Operation::read(&[Gives::other("The page.", HTML)]);
+
+/// What its programs are like.
+pub const SCRIPT: Operation = Operation::read(&[Gives::other("A JavaScript module.", JAVASCRIPT)]);
+
+/// What its style is like.
+pub const STYLE: Operation = Operation::read(&[Gives::other("A style sheet.", CSS)]);
+
 /// The page.
 pub fn page() -> Response {
-    file("text/html; charset=utf-8", include_str!("dashboard/index.html"))
+    file(HTML, include_str!("dashboard/index.html"))
 }
 
 /// Its program.
 pub fn script() -> Response {
-    file("text/javascript; charset=utf-8", include_str!("dashboard/app.js"))
+    file(JAVASCRIPT, include_str!("dashboard/app.js"))
 }
 
 /// The JavaScript client, which the page uses like any other.
 pub fn client() -> Response {
-    file("text/javascript; charset=utf-8", include_str!("../../clients/js/veloflux.js"))
+    file(JAVASCRIPT, include_str!("../../clients/js/veloflux.js"))
 }
 
 /// Its style.
 pub fn style() -> Response {
-    file("text/css; charset=utf-8", include_str!("dashboard/style.css"))
+    file(CSS, include_str!("dashboard/style.css"))
 }
 
 fn file(content_type: &str, text: &'static str) -> Response {

@@ -6,6 +6,7 @@ mod burst;
 pub mod connection;
 mod control;
 mod dashboard;
+pub mod documents;
 pub mod hub;
 pub mod listener;
 pub mod origin;

@@ -8,8 +8,24 @@ use poem::{Request, Response};
 use super::App;
 use super::answer::{error, json};
 use super::control::body;
+use super::documents::operation::{Access, Gives, Operation, Presence, Takes, of};
 use crate::access::Deed;
 use crate::limits::PUSH_BYTES_MAX;
+use crate::protocol::answer::PushAnswer;
+use crate::sources::Listing;
+
+/// What the route is like.
+pub const PUSH: Operation = Operation {
+    access: Access::Operator,
+    query: &[],
+    takes: Some(Takes {
+        about: "All backends of the source, and perhaps what was counted.",
+        shape: of::<Listing>,
+        presence: Presence::Required,
+    }),
+    gives: &[Gives::json("It was taken.", of::<PushAnswer>)],
+    fails: &[(409, "The source is one that is read and not pushed.")],
+};
 
 /// Takes a document for a source.
 pub async fn push(app: Arc<App>, mut request: Request) -> Response {
@@ -27,7 +43,7 @@ pub async fn push(app: Arc<App>, mut request: Request) -> Response {
         Err(refusal) => return *refusal,
     };
     match poller.spec().source().take(&document) {
-        Some(Ok(accepted)) => json(StatusCode::OK, &serde_json::json!({ "accepted": accepted })),
+        Some(Ok(accepted)) => json(StatusCode::OK, &PushAnswer { accepted }),
         Some(Err(why)) => error(StatusCode::BAD_REQUEST, "bad_document", why),
         None => {
             let message =

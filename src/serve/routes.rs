@@ -11,9 +11,12 @@ use http::{HeaderValue, Method, StatusCode};
 use poem::{Endpoint, EndpointExt, Request, Response, Route};
 
 use super::answer::{error, json, names, not_allowed};
+use super::documents::operation::{Access, Body, Gives, Operation, of};
+use super::documents::{ASYNCAPI_PATH, OPENAPI_PATH};
 use super::origin::{Verdict, judge};
-use super::{App, control, dashboard, push, upgrade};
+use super::{App, control, dashboard, documents, push, upgrade};
 use crate::protocol::Feed;
+use crate::protocol::answer::{LiveAnswer, ReadyAnswer};
 use crate::protocol::control::{CONTROL_PATH, FORCE_UPDATE_PATH, TICKET_PATH};
 
 /// How a row answers.
@@ -27,69 +30,134 @@ pub struct Row {
     pub methods: &'static [Method],
     /// What it is for.
     pub about: &'static str,
+    /// What it is like, for the document that describes it.
+    pub operation: &'static Operation,
     answer: Answer,
 }
 
 /// What pages are read with.
 const READ: &[Method] = &[Method::GET, Method::HEAD];
 
+/// What the documents are like.
+const DOCUMENT: Operation = Operation::read(&[
+    Gives::other("The document.", "application/json"),
+    Gives { status: 304, about: "It is the one of `If-None-Match`.", body: Body::Nothing },
+]);
+
+/// What the probe of life is like.
+const LIVE: Operation = Operation::read(&[Gives::json("It answers.", of::<LiveAnswer>)]);
+
+/// What the probe of readiness is like.
+const READY: Operation = Operation::read(&[
+    Gives::json("Ready.", of::<ReadyAnswer>),
+    Gives { status: 503, about: "Not yet, or not any more.", body: Body::Json(of::<ReadyAnswer>) },
+]);
+
+/// What the figures of the server are like.
+const METRICS: Operation =
+    Operation { access: Access::Reader, ..Operation::read(&[Gives::other("OpenMetrics text.", METRICS_TYPE)]) };
+
+/// The type of OpenMetrics text.
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 /// Every route.
 pub const ROUTES: &[Row] = &[
-    Row { path: "/", methods: READ, about: "the dashboard", answer: |_, _| done(dashboard::page()) },
-    Row { path: "/dashboard.js", methods: READ, about: "its program", answer: |_, _| done(dashboard::script()) },
+    Row {
+        path: "/",
+        methods: READ,
+        about: "the dashboard",
+        operation: &dashboard::PAGE,
+        answer: |_, _| done(dashboard::page()),
+    },
+    Row {
+        path: "/dashboard.js",
+        methods: READ,
+        about: "its program",
+        operation: &dashboard::SCRIPT,
+        answer: |_, _| done(dashboard::script()),
+    },
     Row {
         path: "/veloflux.js",
         methods: READ,
         about: "the JavaScript client",
+        operation: &dashboard::SCRIPT,
         answer: |_, _| done(dashboard::client()),
     },
-    Row { path: "/dashboard.css", methods: READ, about: "its style", answer: |_, _| done(dashboard::style()) },
+    Row {
+        path: "/dashboard.css",
+        methods: READ,
+        about: "its style",
+        operation: &dashboard::STYLE,
+        answer: |_, _| done(dashboard::style()),
+    },
+    Row {
+        path: ASYNCAPI_PATH,
+        methods: READ,
+        about: "the feeds, as AsyncAPI",
+        operation: &DOCUMENT,
+        answer: |_, request| done(documents::answer_asyncapi(&request)),
+    },
+    Row {
+        path: OPENAPI_PATH,
+        methods: READ,
+        about: "everything else, as OpenAPI",
+        operation: &DOCUMENT,
+        answer: |_, request| done(documents::answer_openapi(&request)),
+    },
     Row {
         path: CONTROL_PATH,
         methods: &[Method::POST],
         about: "pause and resume feeds",
+        operation: &control::CONTROL,
         answer: |app, request| Box::pin(control::control(app, request)),
     },
     Row {
         path: FORCE_UPDATE_PATH,
         methods: &[Method::POST],
         about: "measure and send now",
+        operation: &control::FORCE_UPDATE,
         answer: |app, request| Box::pin(control::force_update(app, request)),
     },
     Row {
         path: TICKET_PATH,
         methods: &[Method::POST],
         about: "a ticket that opens one connection",
+        operation: &control::TICKET,
         answer: |app, request| Box::pin(control::ticket(app, request)),
     },
     Row {
         path: "/api/ws/:feed",
         methods: &[Method::GET],
         about: "a feed, over WebSocket",
+        operation: &upgrade::FEED,
         answer: |app, request| Box::pin(upgrade::upgrade(app, request)),
     },
     Row {
         path: "/api/sources/:source",
         methods: &[Method::POST],
         about: "the backends of a source that is pushed",
+        operation: &push::PUSH,
         answer: |app, request| Box::pin(push::push(app, request)),
     },
     Row {
         path: "/livez",
         methods: READ,
         about: "200 while the process answers",
-        answer: |_, _| done(json(StatusCode::OK, &serde_json::json!({"live": true}))),
+        operation: &LIVE,
+        answer: |_, _| done(json(StatusCode::OK, &LiveAnswer { live: true })),
     },
     Row {
         path: "/readyz",
         methods: READ,
         about: "200 once every feed has something to send, 503 before and while stopping",
+        operation: &READY,
         answer: |app, _| done(readiness(&app)),
     },
     Row {
         path: "/metrics",
         methods: READ,
         about: "what the server counts, as OpenMetrics text",
+        operation: &METRICS,
         answer: |app, request| Box::pin(telemetry(app, request)),
     },
 ];
@@ -161,14 +229,12 @@ fn readiness(app: &App) -> Response {
     let waiting: Vec<Feed> = app.hub.silent();
     let stopping = app.stopping.has_begun();
     let status = if waiting.is_empty() && !stopping { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    json(status, &serde_json::json!({"ready": status == StatusCode::OK, "waiting_for": waiting, "stopping": stopping}))
+    json(status, &ReadyAnswer { ready: status == StatusCode::OK, waiting_for: waiting, stopping })
 }
 
 async fn telemetry(app: Arc<App>, request: Request) -> Response {
     if let Err(refusal) = app.guard.read(&request, &[]).await {
         return *refusal;
     }
-    Response::builder()
-        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
-        .body(app.telemetry.text())
+    Response::builder().content_type(METRICS_TYPE).body(app.telemetry.text())
 }

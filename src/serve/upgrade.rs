@@ -12,12 +12,29 @@ use tokio::net::TcpStream;
 
 use super::answer::{error, not_allowed};
 use super::auth::{Entry, SUBPROTOCOL, offers_subprotocol};
+use super::documents::operation::{Access, Body, Gives, Operation};
 use super::listener::Handover;
 use super::pass::Pass;
 use super::{App, connection};
 use crate::limits::REQUEST_HEAD_TIMEOUT;
 use crate::protocol::Feed;
 use crate::websocket::handshake::{Refusal, accept};
+
+/// What the route of a feed is like.
+pub const FEED: Operation = Operation {
+    access: Access::Reader,
+    query: &[],
+    takes: None,
+    gives: &[Gives {
+        status: 101,
+        about: "A WebSocket. What is said on it is described as AsyncAPI, at `/api/asyncapi.json`.",
+        body: Body::Nothing,
+    }],
+    fails: &[
+        (400, "The handshake is broken."),
+        (426, "No handshake; a header that belongs to it is missing, mostly because a proxy dropped it."),
+    ],
+};
 
 /// Answers `GET /api/ws/<feed>`: 101 and a connection, or what is wrong.
 pub async fn upgrade(app: Arc<App>, request: Request) -> Response {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Counter, Finding, Reading, Record};
@@ -10,9 +11,9 @@ use crate::net::fault::peer_words;
 use crate::protocol::{Admin, Health};
 
 /// The whole list.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Listing {
+pub struct Listing {
     /// The backends.
     pub(super) backends: Vec<Listed>,
     /// Requests by who counted them; only what is pushed has them.
@@ -21,7 +22,7 @@ pub(super) struct Listing {
 }
 
 /// One backend of it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Listed {
     address: String,

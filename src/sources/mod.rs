@@ -24,6 +24,7 @@ mod tally;
 mod traefik;
 
 pub use kind::{Kind, Source, Telling};
+pub use listing::Listing;
 pub use options::SourceOptions;
 pub use poller::{Count, Outage, Poller, Seen, Standing};
 pub use reading::{Counter, Finding, Reading, Record, Which, Wish};

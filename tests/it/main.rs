@@ -14,6 +14,7 @@ mod conformance;
 mod contract;
 mod control;
 mod control_api;
+mod documents;
 mod generated;
 mod handshake;
 mod hostile;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::documents;
 use super::wait::PATIENCE;
 
 /// A response, read in full.
@@ -45,7 +46,9 @@ pub(crate) fn try_exchange(address: SocketAddr, text: &[u8], deadline: Duration)
     let mut stream = TcpStream::connect_timeout(&address, deadline)?;
     // A server may answer and close before it has read everything: the answer is what counts.
     let _ = stream.write_all(text);
-    read(&mut stream, &mut Vec::new(), deadline)
+    let response = read(&mut stream, &mut Vec::new(), deadline)?;
+    documents::hold_exchange(text, &response);
+    Ok(response)
 }
 
 /// A request with a body, on a connection of its own.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::documents;
 use super::frame::{Frame, Length, Opcode};
 use super::http::{self, Response};
 use super::wait::PATIENCE;
@@ -27,6 +28,8 @@ pub(crate) enum Ending {
 #[derive(Debug)]
 pub(crate) struct Socket {
     stream: TcpStream,
+    /// Where it leads, where the handshake was made by [`Socket::open_with`].
+    path: Option<String>,
     /// Read from the stream, not yet asked for.
     buffer: Vec<u8>,
     /// The peer threw the connection away. The kernel tells only once.
@@ -38,7 +41,7 @@ impl Socket {
     pub(crate) fn connect(address: SocketAddr) -> Socket {
         let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the server accepts");
         stream.set_nodelay(true).expect("a TCP option");
-        Socket { stream, buffer: Vec::new(), reset: false }
+        Socket { stream, path: None, buffer: Vec::new(), reset: false }
     }
 
     /// The text of a right handshake, with more header lines (each ending in CRLF).
@@ -62,6 +65,7 @@ impl Socket {
         assert_eq!(response.status, 101, "{path}: {response:?}");
         assert_eq!(response.header("sec-websocket-accept"), Some(ACCEPT), "{response:?}");
         assert_eq!(response.header("upgrade").map(str::to_ascii_lowercase).as_deref(), Some("websocket"));
+        socket.path = Some(path.to_owned());
         socket
     }
 
@@ -115,14 +119,20 @@ impl Socket {
         self.frame_within(PATIENCE).expect("a frame before the end of the connection")
     }
 
-    /// The next text message; a server's ping is answered on the way.
+    /// The next text message, which has to be one that is described; a server's ping is answered on the way.
     pub(crate) fn text_within(&mut self, deadline: Duration) -> String {
         let end = Instant::now() + deadline;
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let frame = self.frame_within(left).expect("a message before the end of the connection");
             match frame.opcode {
-                Opcode::TEXT => return String::from_utf8(frame.payload).expect("a server sends UTF-8"),
+                Opcode::TEXT => {
+                    let text = String::from_utf8(frame.payload).expect("a server sends UTF-8");
+                    let message = serde_json::from_str(&text);
+                    let message = message.unwrap_or_else(|error| panic!("not one JSON document: {error}: {text}"));
+                    documents::hold_message(self.path.as_deref(), &message);
+                    return text;
+                }
                 Opcode::PING => self.send_frame(&Frame::pong(&frame.payload)),
                 other => panic!("a message was due, not {other:?}: {:?}", String::from_utf8_lossy(&frame.payload)),
             }
