@@ -17,7 +17,7 @@ pub(super) fn columns(of: impl AsFd) -> Option<usize> {
 /// Colours take no room. A word that is longer than a line is broken where the line ends.
 pub(super) fn wrap(line: &str, columns: usize, indent: usize) -> String {
     // On a narrow terminal there would be room for the indent and nothing else.
-    let indent = if indent * 2 >= columns { 0 } else { indent };
+    let indent = if indent * 2 > columns || indent + 2 > columns { 0 } else { indent };
     let fresh = format!("\n{:indent$}", "");
     let (mut out, mut column) = (String::with_capacity(line.len()), 0);
     // The last blanks that were written, where in the text they stand, and the column behind them.
@@ -39,7 +39,8 @@ pub(super) fn wrap(line: &str, columns: usize, indent: usize) -> String {
                 let start = gap.filter(|(_, end, _)| *end == out.len()).map_or(out.len(), |(start, ..)| start);
                 out.push(letter);
                 column += 1;
-                if column > indent {
+                // Blanks before the first word are no place to break.
+                if column > indent && start > 0 {
                     gap = Some((start, out.len(), column));
                 }
                 continue;
@@ -47,7 +48,7 @@ pub(super) fn wrap(line: &str, columns: usize, indent: usize) -> String {
             _ => {}
         }
         let width = letter.width().unwrap_or(0);
-        if column + width > columns && column > indent {
+        while column + width > columns && column > indent {
             match gap.take() {
                 Some((start, end, behind)) => {
                     out.replace_range(start..end, &fresh);

@@ -174,8 +174,10 @@ impl Display {
         if exit == Exit::Interrupted {
             self.talk.after_interrupt();
         }
+        // Where the outages stand, below what is said of their feed.
+        let talk = Talk { indent: 10, ..self.talk };
         for line in summary.lines() {
-            self.talk.say(&self.talk.paint.faint(&clean(&line)));
+            talk.say(&talk.paint.faint(&clean(&line)));
         }
         Ok(())
     }

@@ -3,8 +3,7 @@
 
 use tempfile::TempDir;
 
-use super::{Follower, are, becomes, counted, cut_off, listening, lost, request, serving, snippet, told};
-use crate::support::http::request as ask;
+use super::{Follower, are, ask, becomes, counted, cut_off, listening, lost, request, serving, snippet, told};
 use crate::support::program::Program;
 use crate::support::programs::packaged;
 use crate::support::wait::eventually;
@@ -80,7 +79,7 @@ impl Rig {
 
     /// Whether it says itself that a host is so.
     fn says(&self, address: &str, word: &str) -> Result<(), String> {
-        let clusters = ask(([127, 0, 0, 1], self.admin).into(), "GET", "/clusters", &[], "").body;
+        let clusters = ask(self.admin, "/clusters").body;
         let wanted = format!("app::{address}::health_flags::");
         let line = clusters.lines().find(|line| line.starts_with(&wanted)).unwrap_or_default().to_owned();
         if line.contains(word) { Ok(()) } else { Err(line) }

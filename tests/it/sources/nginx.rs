@@ -107,8 +107,10 @@ fn it_goes_through_everything() {
     // A restart: the count begins again, and ours does not.
     rig.program.take().expect("it runs").kill();
     lost(&server, &second);
-    let roll_up = latest(&server, Feed::Status);
-    assert_eq!(roll_up["reasons"][0], "source `edge` does not answer: connection refused", "{roll_up}");
+    eventually(PATIENCE, || match latest(&server, Feed::Status) {
+        status if status["reasons"][0] == "source `edge` does not answer: connection refused" => Ok(()),
+        status => Err(status.to_string()),
+    });
     assert_eq!(backend(&server, &second).expect("it is there")["status"], "healthy", "we go on checking it");
     rig.run();
     becomes(&server, &second, &[("status", "healthy")]);

@@ -3,8 +3,7 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Follower, becomes, counted, cut_off, listening, lost, request, serving, snippet, told};
-use crate::support::http::request as ask;
+use super::{Follower, ask, becomes, counted, cut_off, listening, lost, request, serving, snippet, told};
 use crate::support::program::Program;
 use crate::support::programs::packaged;
 use crate::support::wait::eventually;
@@ -66,7 +65,7 @@ impl Rig {
 
     /// What it says itself of the service it checks.
     fn service(&self) -> Result<Value, String> {
-        let answer = ask(([127, 0, 0, 1], self.api).into(), "GET", "/api/http/services/app@file", &[], "");
+        let answer = ask(self.api, "/api/http/services/app@file");
         if answer.status == 200 { Ok(answer.json()) } else { Err(format!("{answer:?}")) }
     }
 
