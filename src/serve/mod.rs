@@ -1,33 +1,44 @@
 //! The server: listening, letting in, answering over HTTP, and handing feeds to connections.
 
+mod addresses;
+pub mod admission;
 mod answer;
 pub mod auth;
 mod burst;
 pub mod connection;
 mod control;
+mod conversation;
 mod dashboard;
 pub mod documents;
+pub mod farewell;
+mod hosts;
 pub mod hub;
 pub mod listener;
 pub mod origin;
 mod pace;
 mod pass;
+pub mod proxies;
 mod push;
 pub mod reload;
+mod ring;
 pub mod routes;
 pub mod shard;
 pub mod socket;
+mod stream;
 pub mod telemetry;
+mod track;
 mod upgrade;
+mod wire;
 
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use crate::feeds::{Feeds, Update, World};
-use crate::protocol::CloseCode;
 use crate::shutdown::Shutdown;
+use admission::Admission;
 use auth::Guard;
+use farewell::Farewell;
 use hub::Hub;
 use reload::Reloader;
 use telemetry::{Telemetry, Traffic};
@@ -39,6 +50,7 @@ pub struct App {
     hub: Arc<Hub>,
     traffic: Arc<Traffic>,
     telemetry: Telemetry,
+    admission: Arc<Admission>,
     guard: Guard,
     reloader: Arc<Reloader>,
     stopping: Shutdown,
@@ -50,6 +62,7 @@ impl App {
     /// there to say goodbye when `shutdown` has ended everything else.
     pub fn start(
         world: Arc<World>,
+        admission: Arc<Admission>,
         guard: Guard,
         reloader: Arc<Reloader>,
         shutdown: &Shutdown,
@@ -60,13 +73,14 @@ impl App {
         let hub = Arc::new(Hub::start(shards, &traffic, connections));
         let (feeds, updates) = Feeds::start(&world, shutdown);
         shutdown.spawn(hand_over(updates, Arc::clone(&hub)));
-        let telemetry = Telemetry::new(&world, &traffic);
+        let telemetry = Telemetry::new(&world, &traffic, &admission);
         Arc::new(App {
             world,
             feeds,
             hub,
             traffic,
             telemetry,
+            admission,
             guard,
             reloader,
             stopping: shutdown.clone(),
@@ -75,8 +89,8 @@ impl App {
     }
 
     /// Sends every feed connection away.
-    pub async fn say_goodbye(&self, code: CloseCode) {
-        self.hub.close_all(code).await;
+    pub async fn say_goodbye(&self, farewell: Farewell) {
+        self.hub.close_all(farewell).await;
     }
 }
 

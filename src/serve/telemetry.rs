@@ -12,10 +12,12 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use super::admission::Admission;
 use crate::checks::CheckState;
 use crate::feeds::World;
 use crate::feeds::host::{cpu_seconds, descriptors, resident_bytes};
 use crate::protocol::close::CLOSE_CODES;
+use crate::protocol::resume::Resumed;
 use crate::protocol::{CloseCode, Feed, Health};
 
 /// How a feed connection ended.
@@ -59,6 +61,8 @@ struct FeedTraffic {
     messages: Count,
     bytes: Count,
     skipped: Count,
+    recovered: Count,
+    unrecovered: Count,
 }
 
 impl Traffic {
@@ -74,11 +78,17 @@ impl Traffic {
         traffic.bytes.add(bytes);
     }
 
-    /// A connection was too slow for this many ticks.
-    pub fn missed(&self, feed: Feed, ticks: u64) {
-        if ticks > 0 {
-            self.feeds[feed.index()].skipped.add(ticks);
+    /// A connection was too slow for this many messages.
+    pub fn missed(&self, feed: Feed, messages: u64) {
+        if messages > 0 {
+            self.feeds[feed.index()].skipped.add(messages);
         }
+    }
+
+    /// A client that came back was told whether it is given what it missed.
+    pub fn resumed(&self, told: Resumed) {
+        let traffic = &self.feeds[told.feed.index()];
+        if told.recovered { &traffic.recovered } else { &traffic.unrecovered }.add(1);
     }
 
     /// A connection ended.
@@ -111,9 +121,10 @@ pub struct Telemetry {
 
 impl Telemetry {
     /// Telemetry of a server and its connections.
-    pub fn new(world: &Arc<World>, traffic: &Arc<Traffic>) -> Telemetry {
+    pub fn new(world: &Arc<World>, traffic: &Arc<Traffic>, admission: &Arc<Admission>) -> Telemetry {
         let mut registry = Registry::with_prefix("veloflux");
-        registry.register_collector(Box::new(Scrape { world: Arc::clone(world), traffic: Arc::clone(traffic) }));
+        let (world, traffic, admission) = (Arc::clone(world), Arc::clone(traffic), Arc::clone(admission));
+        registry.register_collector(Box::new(Scrape { world, traffic, admission }));
         Telemetry { registry }
     }
 
@@ -129,6 +140,7 @@ impl Telemetry {
 struct Scrape {
     world: Arc<World>,
     traffic: Arc<Traffic>,
+    admission: Arc<Admission>,
 }
 
 impl fmt::Debug for Scrape {
@@ -178,8 +190,17 @@ impl Scrape {
         write(out, "connections_opened", "Feed connections upgraded", feeds(|traffic| &traffic.opened))?;
         write(out, "messages", "Messages handed to connections", feeds(|traffic| &traffic.messages))?;
         write(out, "message_bytes", "Bytes of frames handed to connections", feeds(|traffic| &traffic.bytes))?;
-        let help = "Ticks that connections missed because their peers read too slowly";
+        let help = "Messages that connections missed because their peers read too slowly";
         write(out, "lagged", help, feeds(|traffic| &traffic.skipped))?;
+        let resumed = [("true", feeds(|traffic| &traffic.recovered)), ("false", feeds(|traffic| &traffic.unrecovered))];
+        let resumed = resumed.into_iter().flat_map(|(recovered, rows)| {
+            rows.map(|(mut labels, count)| {
+                labels.push(("recovered", recovered.to_owned()));
+                (labels, count)
+            })
+        });
+        let help = "Clients that came back and were given what they missed, or the snapshot instead";
+        write(out, "resumed", help, resumed)?;
         let by_code = CLOSE_CODES.iter().zip(&self.traffic.closed);
         let by_code = by_code.map(|((code, ..), count)| (code.code().to_string(), count));
         let others = [("peer".to_owned(), &self.traffic.by_peer), ("none".to_owned(), &self.traffic.vanished)];
@@ -189,7 +210,10 @@ impl Scrape {
             "connections_closed",
             "Feed connections ended, by the close code we sent; `peer`: the peer closed; `none`: without a close frame",
             rows,
-        )
+        )?;
+        let rows =
+            self.admission.refused().map(|(why, count)| (vec![("why", why.to_owned())], ConstCounter::new(count)));
+        write(out, "refused", "Connections and handshakes that were refused or cut off, by reason", rows)
     }
 
     fn checks(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -23,7 +23,6 @@ use rustix::process::{Signal, kill_process_group};
 use serde_json::Value;
 use veloflux::protocol::Feed;
 
-use crate::support::http::{Response, try_exchange};
 use crate::support::program::Program;
 use crate::support::server::home;
 use crate::support::wait::eventually;
@@ -195,12 +194,6 @@ fn request(port: u16, times: u64) {
         stream.read_to_string(&mut answer).expect("it answers");
         assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
     }
-}
-
-/// Asks a program that is not ours for a page.
-fn ask(port: u16, path: &str) -> Response {
-    let asked = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
-    try_exchange(([127, 0, 0, 1], port).into(), asked.as_bytes(), PATIENCE).expect("it answers")
 }
 
 /// Waits until somebody listens at this port.

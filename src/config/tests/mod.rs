@@ -77,6 +77,10 @@ fn the_example_is_complete_and_good() {
             told.contains(&format!("/etc/veloflux/{}", key.replace("_file", ""))) || told.contains("/etc/veloflux/pg")
         );
     }
+    let shown = EXAMPLE.replace("# [tls]", "[tls]").replace("# cert =", "cert =").replace("# key =", "key =");
+    let shown = shown.replace("# client_c", "client_c").replace("# connections =", "connections =");
+    let told = read(&shown).expect_err("files that are not there").to_string();
+    assert!(told.contains("`/etc/veloflux/cert.pem` as a certificate") && !told.contains("unknown key"), "{told}");
 }
 
 #[test]
@@ -223,6 +227,21 @@ fn flags_are_refused_in_the_words_of_the_file() {
 }
 
 #[test]
+fn a_socket_that_is_handed_over_says_where_and_is_held_to_the_same_rules() {
+    let at = |address: &'static str| {
+        move |overrides: &mut Overrides| {
+            overrides.inherited = Some(address.parse().expect(address));
+            overrides.listen = Some("127.0.0.1:1".to_owned());
+        }
+    };
+    let here = given("", at("127.0.0.1:9")).expect("this machine only");
+    assert_eq!(here.listen.port(), 9, "it goes before the flag");
+    let everywhere = given("", at("0.0.0.0:9")).expect_err("anybody could read the feeds");
+    assert!(everywhere.contains("`ListenStream=`") && everywhere.contains("feeds_public"), "{everywhere}");
+    assert!(given("[auth]\nfeeds_public = true", at("0.0.0.0:9")).is_ok());
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_named() {
     let dir = tempfile::tempdir().expect("a directory");
     let told = |path: &Path| {
@@ -249,7 +268,8 @@ proptest! {
         cut in 0..EXAMPLE.len(), length in 0usize..40, put in "[\\[\\]{}\"'=.,#a-z0-9\n é\u{0}]{0,12}",
     ) {
         let mut text = EXAMPLE.to_owned();
-        text.replace_range(cut..(cut + length).min(EXAMPLE.len()), &put);
+        let cut = EXAMPLE.floor_char_boundary(cut);
+        text.replace_range(cut..EXAMPLE.floor_char_boundary((cut + length).min(EXAMPLE.len())), &put);
         if let Err(error) = read(&text) {
             prop_assert!(!error.problems().is_empty());
             for problem in error.problems() {

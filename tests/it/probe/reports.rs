@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{probe, report};
 use crate::stub::{Stub, metrics};
-use crate::support::http::try_exchange;
+use crate::support::http::foreign;
 use crate::support::program::Program;
 use crate::support::programs::{python, run};
 use crate::support::wait::eventually;
@@ -131,11 +131,8 @@ fn node_exporter_collects_the_samples() {
     exporter.arg(format!("--web.listen-address=127.0.0.1:{port}")).args(["--collector.disable-defaults"]);
     exporter.arg("--collector.textfile").arg(format!("--collector.textfile.directory={}", textfiles.display()));
     let _exporter = Program::start(&mut exporter, folder.path());
-    let page = eventually(PATIENCE, || {
-        let asked = format!("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
-        let answer = try_exchange(([127, 0, 0, 1], port).into(), asked.as_bytes(), PATIENCE);
-        answer.map(|answer| answer.body).map_err(|error| error.to_string())
-    });
+    let page =
+        eventually(PATIENCE, || foreign(port, "/metrics").map(|answer| answer.body).map_err(|error| error.to_string()));
     assert!(page.lines().any(|line| line == "node_textfile_scrape_error 0"), "{page}");
     for sample in std::fs::read_to_string(textfiles.join("probe.prom")).expect("it is there").lines() {
         let name = sample.split(['{', ' ']).next().unwrap_or_default();

@@ -11,8 +11,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 
 use super::probe;
-use crate::checks::certificate::{self, Certificate};
 use crate::stub::{Stub, metrics, read_head, server_config};
+use crate::support::certificate::{self, Certificate};
 use crate::support::program::Program;
 use crate::support::wait::eventually;
 use crate::support::{PATIENCE, Veloflux, free_port};

@@ -3,7 +3,8 @@
 
 use tempfile::TempDir;
 
-use super::{Follower, are, ask, becomes, counted, cut_off, listening, lost, request, serving, snippet, told};
+use super::{Follower, are, becomes, counted, cut_off, listening, lost, request, serving, snippet, told};
+use crate::support::http::foreign;
 use crate::support::program::Program;
 use crate::support::programs::packaged;
 use crate::support::wait::eventually;
@@ -79,7 +80,7 @@ impl Rig {
 
     /// Whether it says itself that a host is so.
     fn says(&self, address: &str, word: &str) -> Result<(), String> {
-        let clusters = ask(self.admin, "/clusters").body;
+        let clusters = foreign(self.admin, "/clusters").expect("it answers").body;
         let wanted = format!("app::{address}::health_flags::");
         let line = clusters.lines().find(|line| line.starts_with(&wanted)).unwrap_or_default().to_owned();
         if line.contains(word) { Ok(()) } else { Err(line) }

@@ -3,7 +3,8 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Follower, ask, becomes, counted, cut_off, listening, lost, request, serving, snippet, told};
+use super::{Follower, becomes, counted, cut_off, listening, lost, request, serving, snippet, told};
+use crate::support::http::foreign;
 use crate::support::program::Program;
 use crate::support::programs::packaged;
 use crate::support::wait::eventually;
@@ -65,7 +66,7 @@ impl Rig {
 
     /// What it says itself of the service it checks.
     fn service(&self) -> Result<Value, String> {
-        let answer = ask(self.api, "/api/http/services/app@file");
+        let answer = foreign(self.api, "/api/http/services/app@file").map_err(|error| error.to_string())?;
         if answer.status == 200 { Ok(answer.json()) } else { Err(format!("{answer:?}")) }
     }
 
