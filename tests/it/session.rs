@@ -11,7 +11,7 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 use veloflux::client::backoff::{Jitter, Schedule};
-use veloflux::client::connect::Access;
+use veloflux::client::connect::{Access, Compression};
 use veloflux::client::endpoint::Server;
 use veloflux::client::event::{Ending, Event, What};
 use veloflux::client::heartbeat::Pulse;
@@ -55,7 +55,8 @@ impl Rig {
         tokio::task::spawn_blocking(move || held.recv_timeout(REAL_DEADLINE));
         let tls = client_config(&TlsOptions::default(), Sessions::Fresh, &["http/1.1"]).expect("no file is needed");
         let timeout = Duration::from_secs(10);
-        let access = Access { tls, headers: HeaderMap::new(), timeout, route: Arc::new(Route::default()) };
+        let (route, compression) = (Arc::new(Route::default()), Compression::Unwanted);
+        let access = Access { tls, headers: HeaderMap::new(), timeout, route, compression };
         let habits = Habits {
             schedule: Some(contract(jitter)),
             pulse: Pulse { interval: Duration::from_secs(30), timeout: Duration::from_secs(5), max_missed: 3 },
