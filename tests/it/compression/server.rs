@@ -59,7 +59,7 @@ fn five_changes_of_ninety_nine_backends_are_250_bytes() {
 }
 
 #[test]
-fn metrics_are_30_bytes_where_little_happens_and_fewer_than_50_where_much_does() {
+fn metrics_are_40_bytes_where_little_happens_and_50_where_much_does() {
     let server = TestServer::start();
     let mut wire = Wire::open(&server, "/api/ws/metrics", OFFER);
     assert!(wire.next().compressed);
@@ -74,8 +74,9 @@ fn metrics_are_30_bytes_where_little_happens_and_fewer_than_50_where_much_does()
         .collect();
     let told = |all: &[Came]| all.iter().map(|one| format!("{} {}\n", one.bytes, one.text)).collect::<String>();
     assert!(quiet.iter().chain(&busy).all(|one| one.compressed));
-    assert!(quiet.iter().map(|one| one.bytes).min() <= Some(30), "{}", told(&quiet));
-    assert!(busy.iter().all(|one| one.bytes < 50 && one.bytes * 5 < one.text.len()), "{}", told(&busy));
+    for (all, most) in [(&quiet, 40), (&busy, 50)] {
+        assert!(all.iter().all(|one| one.bytes <= most && one.bytes * 5 < one.text.len()), "{}", told(all));
+    }
 }
 
 #[test]
