@@ -31,7 +31,7 @@ use crate::shutdown::Shutdown;
 
 /// Runs the server until it is told to stop.
 pub(super) async fn run(args: ServeArgs, inherited: Result<Option<TcpListener>, String>) -> Exit {
-    let talk = Talk { volume: Volume::Normal, paint: Paint::stderr(Wish::Auto) };
+    let talk = Talk { volume: Volume::Normal, paint: Paint::stderr(Wish::Auto), indent: 0 };
     let check_only = args.check_config;
     let inherited = match inherited {
         Ok(inherited) => inherited,
