@@ -329,17 +329,3 @@ fn a_message_that_gets_no_shorter_goes_plain() {
     standalone(&noise(300), &mut out);
     assert_eq!(out[0], 0x81);
 }
-
-#[test]
-fn the_published_metrics_message_is_30_bytes_after_the_one_before_it() {
-    let message = |cpu, memory, requests, seconds, number| {
-        format!(
-            "{{\"type\":\"metrics\",\"data\":{{\"cpu\":{cpu},\"memory\":{memory},\"requests\":{requests},\
-             \"timestamp\":\"2024-01-15T10:30:{seconds}Z\"}},\"id\":\"0000000a-{number}\"}}"
-        )
-    };
-    let (before, now) = (message(45.2, 67.8, 156, "00.250", 17), message(51.9, 67.9, 171, "02.251", 18));
-    let mut out = Vec::new();
-    text(now.as_bytes(), Some(before.as_bytes()), &mut out);
-    assert!(out.len() <= 30, "{} bytes", out.len());
-}
