@@ -5,6 +5,7 @@ pub(crate) mod backend;
 pub(crate) mod certificate;
 pub(crate) mod command;
 pub(crate) mod documents;
+pub(crate) mod events;
 pub(crate) mod frame;
 pub(crate) mod http;
 pub(crate) mod port;
@@ -18,6 +19,7 @@ pub(crate) mod wait;
 
 pub(crate) use backend::StubBackend;
 pub(crate) use command::Veloflux;
+pub(crate) use events::Events;
 pub(crate) use frame::{Frame, Opcode};
 pub(crate) use port::free_port;
 pub(crate) use server::TestServer;
