@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::setup;
+use crate::audit::{self, Broken, Record, Report};
 use crate::cli::ServeArgs;
 use crate::config::{self, Overrides, Settings};
 use crate::exit::Exit;
@@ -27,6 +29,9 @@ use crate::shutdown::Shutdown;
 /// Runs the server until it is told to stop.
 pub(super) async fn run(args: ServeArgs) -> Exit {
     let talk = Talk { volume: Volume::Normal, paint: Paint::stderr(Wish::Auto) };
+    if let Some(file) = &args.verify_audit {
+        return verify_audit(file, talk);
+    }
     let check_only = args.check_config;
     let loaded = setup::token_variable().map_err(|failure| vec![failure.message]).and_then(|token| {
         let overrides = overrides(args, token);
@@ -70,6 +75,41 @@ pub(super) async fn run(args: ServeArgs) -> Exit {
     }
 }
 
+/// Says whether an audit log is intact: yes or no on stdout, and by the exit code.
+fn verify_audit(file: &Path, talk: Talk) -> Exit {
+    let (line, exit) = match audit::verify(file) {
+        Ok(report) => (intact(&report), Exit::Done),
+        Err(broken @ Broken::Chain { .. }) => (format!("broken: {broken}"), Exit::Failed),
+        Err(unreadable) => {
+            talk.error(&unreadable.to_string());
+            return Exit::Usage;
+        }
+    };
+    Stdout::new().line(&line).map_or_else(|error| super::unwritten(talk, &error), |()| exit)
+}
+
+fn intact(report: &Report) -> String {
+    let files = if report.files.len() == 1 { "1 file".to_owned() } else { format!("{} files", report.files.len()) };
+    let lines = if report.lines == 1 { "1 line".to_owned() } else { format!("{} lines", report.lines) };
+    let mut text = format!("intact: {lines} in {files}");
+    if let (Some(first), Some(last)) = (report.first, report.last) {
+        text.push_str(&format!(", number {} of {first} to {} of {last}", report.first_seq, report.last_seq));
+    }
+    if report.first_seq > 1 {
+        text.push_str("; older ones were rotated away");
+    }
+    if report.torn > 0 {
+        text.push_str(&format!("; {} torn by a crash, and noted", report.torn));
+    }
+    if report.unfinished {
+        text.push_str("; the last is not finished");
+    }
+    if report.lines > 0 {
+        text.push_str(&format!("; the last hash is {}", report.hash));
+    }
+    text
+}
+
 async fn serve(overrides: Overrides, settings: Settings, talk: Talk) -> anyhow::Result<Exit> {
     let mut signals = Signals::new()?;
     let capacity = listener::capacity();
@@ -91,6 +131,10 @@ async fn serve(overrides: Overrides, settings: Settings, talk: Talk) -> anyhow::
         }
     });
     work.spawn(listener::accept(socket, routes::endpoint(&app), Arc::clone(&world.requests), capacity, work.clone()));
+    world
+        .audit
+        .write(Record::of_server("start", json!({"version": env!("CARGO_PKG_VERSION"), "listen": address})))
+        .await;
     let announced = rendezvous(address, token_file.clone());
     // On a thread that may wait: whoever started us need not read, and the signals have to be heard all the same.
     tokio::task::spawn_blocking(move || announce(address, token_file.as_deref(), talk));
@@ -98,11 +142,12 @@ async fn serve(overrides: Overrides, settings: Settings, talk: Talk) -> anyhow::
     let told = loop {
         match signals.next().await {
             // What came of it is in the log.
-            HANGUP => drop(reloader.reload().await),
+            HANGUP => reloader.reload_by(HANGUP).await,
             told => break told,
         }
     };
     tracing::info!(signal = told, "stopping");
+    world.audit.write(Record::of_server("stop", json!({"by": told}))).await;
     let drained = tokio::select! {
         drained = tokio::time::timeout(drain_timeout, drain(&world, &app, &work, &connections)) => drained,
         again = signals.next_to_stop() => {

@@ -25,6 +25,10 @@ impl fmt::Display for Summary<'_> {
             FeedAccess::Public => writeln!(f, "feeds    to whoever can connect")?,
             FeedAccess::Restricted(_) => writeln!(f, "feeds    with a token")?,
         }
+        match &settings.audit {
+            Some(path) => writeln!(f, "audit    {}", path.display())?,
+            None => writeln!(f, "audit    not kept")?,
+        }
         for origin in &settings.allowed_origins {
             writeln!(f, "origin   {origin}")?;
         }

@@ -1,5 +1,6 @@
 //! The server: listening, letting in, answering over HTTP, and handing feeds to connections.
 
+mod act;
 mod answer;
 pub mod auth;
 mod burst;

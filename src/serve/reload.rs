@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::audit::{Outcome, Record};
 use crate::config::{self, Overrides, Settings};
 use crate::feeds::World;
 use crate::limits::SETTINGS_LOOK_INTERVAL;
@@ -67,6 +68,17 @@ impl Reloader {
         Ok(changes)
     }
 
+    /// The same without anybody having asked over HTTP: by a signal, or because the file has changed.
+    pub async fn reload_by(&self, what: &str) {
+        // What is wrong with them has been said.
+        let result = self.reload().await;
+        let mut record = Record::of_server("reload", serde_json::json!({ "by": what }));
+        if let Err(problems) = result {
+            (record.outcome, record.error) = (Outcome::Refused, problems.into_iter().next());
+        }
+        self.world.audit.write(record).await;
+    }
+
     /// Reads the settings whenever their file has changed, and rests for one look: somebody may still be writing. Never ends.
     pub async fn watch(self: Arc<Self>) {
         let Some(file) = self.overrides.config.clone() else { return std::future::pending().await };
@@ -80,8 +92,7 @@ impl Reloader {
             if now.is_some() && now == before && now != taken {
                 taken = now;
                 tracing::info!(file = %file.display(), "the settings file has changed");
-                // What is wrong with it has been said.
-                let _ = self.reload().await;
+                self.reload_by("file").await;
             }
             before = now;
         }
@@ -121,6 +132,7 @@ fn changes(old: &Settings, new: &Settings) -> Vec<String> {
         ("state_dir", old.state_dir != new.state_dir),
         ("drain_timeout", old.drain_timeout != new.drain_timeout),
         ("[auth]", old.auth != new.auth),
+        ("[audit]", old.audit != new.audit),
         ("[billing]", old.tariff != new.tariff),
     ];
     for (what, _) in fixed.into_iter().filter(|(_, differs)| *differs) {
