@@ -35,6 +35,8 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -s l -l listen 
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l state-dir -d 'Where the ledger and the generated token live' -r -f -a "(__fish_complete_directories)"
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l node -d 'Name of this node in the `status` feed' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l token-file -d 'File that holds the control token' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l tls-cert -d 'Speak TLS with this certificate (PEM: the server\'s own, then those of its authorities)' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l tls-key -d 'The key of the certificate (PEM)' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l allow-origin -d 'Browser origin to let in beside the own and loopback ones; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -s b -l backend -d 'Backend to check: host:port by TCP, an http(s) URL by request; repeat it for several' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l source -d 'Source of backends: a load balancer, registry or file, like haproxy+unix:///run/haproxy.sock; repeat it for several' -r

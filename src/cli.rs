@@ -16,7 +16,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use connection::{ConnectionArgs, Header, OutputArgs};
 pub use control::{ControlAction, ControlArgs};
-pub use help::{ENVIRONMENT, EXPRESSIONS, FILES, examples};
+pub use help::{ENVIRONMENT, EXPRESSIONS, FILES, SIGNALS, examples};
 pub use probe::{JudgeArgs, ProbeArgs, ProbeFormat, ReportFile};
 pub use serve::ServeArgs;
 pub use subject::Subject;

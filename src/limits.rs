@@ -165,6 +165,12 @@ pub const CHECK_COUNT_MAX: u32 = 100;
 /// Most days before the end of a certificate that a check may warn. Certificates do not live longer than that.
 pub const CERTIFICATE_DAYS_MAX: u32 = 825;
 
+/// Days before its end at which our own certificate is warned of. Whoever renews by a machine does it earlier.
+pub const CERTIFICATE_WARN_DAYS: u32 = 14;
+
+/// Largest number that a limit in `[limits]` may be set to. More connections than this no machine holds.
+pub const LIMIT_MAX: u32 = 1_000_000;
+
 /// Longest time a server may take to leave. Service managers give up waiting long before.
 pub const DRAIN_TIMEOUT_MAX: Duration = Duration::from_secs(600);
 
@@ -222,6 +228,62 @@ pub const INBOUND_BYTES_PER_SECOND: u32 = 1024 * 1024;
 /// How long the kernel waits for a peer to take or acknowledge what was sent before it gives the connection up. Ends what
 /// our own deadlines do not see: an answer nobody reads, a machine that is gone. Well past [`WRITE_TIMEOUT`], which says why.
 pub const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Connections of one address, where the settings say nothing: a whole office behind one router fits, and a single host cannot
+/// take all places.
+pub const CONNECTIONS_PER_ADDRESS: u32 = 1_000;
+
+/// WebSocket handshakes a second in all, lasting, where the settings say nothing. Ten thousand clients that come back after a
+/// restart are let in at once, by the burst; the rest of a processor is for those who are in already.
+pub const HANDSHAKES_PER_SECOND: u32 = 5_000;
+
+/// WebSocket handshakes a second of one address, lasting, where the settings say nothing. A page that opens and closes thirty
+/// sockets a second stays far below.
+pub const HANDSHAKES_PER_SECOND_PER_ADDRESS: u32 = 100;
+
+/// How many seconds' worth of handshakes may come at once.
+pub const HANDSHAKES_BURST_SECONDS: u32 = 2;
+
+/// TLS handshakes for each WebSocket handshake that is let in. Past the pace somebody is told so, which takes a TLS handshake;
+/// past twice the pace not any more.
+pub const TLS_HANDSHAKES_FACTOR: u32 = 2;
+
+/// Addresses that are counted one by one: some ten megabytes. Past it, new ones are counted together.
+pub const ADDRESSES_COUNTED_MAX: usize = 65_536;
+
+/// Connections beside all places that are told at the same moment why they have none. Past it, nobody is accepted who has to
+/// be told, or he is let go without a word.
+pub const REFUSALS_AT_ONCE_MAX: usize = 64;
+
+/// Time after which somebody for whom there was no room may ask again. A place becomes free when somebody leaves, which
+/// nobody can foresee.
+pub const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Time for a TLS handshake. A slow phone takes two seconds; whoever sends half of one is closed after this.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes that are encrypted at a time: a record of TLS holds no more. Also what a peer under TLS that does not read costs.
+pub const TLS_RECORD_BYTES_MAX: usize = 16 * 1024;
+
+/// Time for the first request of a connection that was accepted just before the server was told to stop. It has been on its
+/// way, and is still answered.
+pub const FIRST_REQUEST_GRACE: Duration = Duration::from_millis(500);
+
+/// Shortest time after which a client may come back to a server that restarts: what it takes to be there again.
+pub const RESTART_DELAY: Duration = Duration::from_millis(500);
+
+/// Clients a second that a server that has restarted is to get back. A fifth of what it can take, so that the rest of it is
+/// not slow.
+pub const RESTART_CLIENTS_PER_SECOND: u64 = 1_000;
+
+/// Shortest time over which clients come back after a restart.
+pub const RESTART_SPREAD_MIN: Duration = Duration::from_secs(1);
+
+/// Longest time over which clients come back after a restart. Nobody should look at an old value for longer.
+pub const RESTART_SPREAD_MAX: Duration = Duration::from_secs(10);
+
+/// Longest wait for the service manager to take a message. It has its own queue, and nothing depends on it.
+pub const MANAGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Time for a request head to arrive. A client that drips its header is closed after this.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);

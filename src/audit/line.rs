@@ -1,7 +1,7 @@
 //! A line of the log, and how it is tied to the one before.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,8 +18,8 @@ pub struct Record {
     pub who: String,
     /// How far they are trusted, where they presented a token.
     pub role: Option<&'static str>,
-    /// Their address.
-    pub from: Option<SocketAddr>,
+    /// Their address, as far as anybody trusted knows it.
+    pub from: Option<IpAddr>,
     /// What: a word of the control API, `force-update`, `push`, or one of the server's own: `start`, `stop`, `torn`, `lost`.
     pub action: String,
     /// To what.

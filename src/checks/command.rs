@@ -17,10 +17,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::net::unix::pipe::Receiver;
 
-use super::outcome::{Found, Outcome};
+use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Prepared, peer_words};
 use crate::limits::CHECK_READ_BYTES;
-use crate::net::fault::io_words;
+use crate::net::fault::{io_words, is_ours};
 
 /// What this kind is called.
 pub(super) const NAME: &str = "command";
@@ -48,14 +48,20 @@ impl Ask for Program {
     fn ask(&self) -> Asking<'_> {
         Box::pin(async {
             let failed = |error: std::io::Error| format!("cannot run `{}`: {}", self.argv[0], io_words(&error));
-            let (reader, writer) = std::io::pipe().map_err(failed)?;
-            let errors = writer.try_clone().map_err(failed)?;
+            let pipe = std::io::pipe().and_then(|(reader, writer)| Ok((reader, writer.try_clone()?, writer)));
+            let (reader, errors, writer) = match pipe {
+                Ok(pipe) => pipe,
+                Err(error) => return missed(error.into()),
+            };
             let mut command = Command::new(&self.argv[0]);
             command.args(&self.argv[1..]).stdin(Stdio::null()).stdout(writer).stderr(errors).process_group(0);
             for secret in SECRETS {
                 command.env_remove(secret);
             }
-            let child = command.spawn().map_err(failed)?;
+            let child = match command.spawn() {
+                Err(error) if is_ours(&error) => return missed(error.into()),
+                started => started.map_err(failed)?,
+            };
             // It holds our ends of the pipe that the program writes into.
             drop(command);
             let group = Group::led_by(child);

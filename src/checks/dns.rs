@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::ProbeOptions;
-use super::outcome::{Found, Outcome};
+use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, listed, peer_words};
 use crate::net::dns::{Answer, Question, RECORD_TYPES};
 use crate::net::{Fault, Target, resolve};
@@ -59,11 +59,9 @@ impl Ask for Dns {
                 // The port is that of nothing.
                 Dns::Name(name) => match resolve(name, 0).await {
                     Ok(_) => Ok(Outcome::Good),
-                    Err(fault) => Err(fault.to_string()),
+                    Err(fault) => missed(fault),
                 },
-                Dns::Server { server, question } => {
-                    ask_server(server, question).await.map_err(|fault| fault.to_string())?
-                }
+                Dns::Server { server, question } => ask_server(server, question).await.unwrap_or_else(missed),
             }
         })
     }

@@ -14,7 +14,7 @@ use rustls::ClientConfig;
 use super::ProbeOptions;
 use super::connection::{bounded, dialled};
 use super::options::name;
-use super::outcome::{Found, Outcome};
+use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words};
 use crate::limits::CHECK_READ_BYTES;
 use crate::net::{Fault, Target};
@@ -75,7 +75,10 @@ fn question(service: &str) -> Bytes {
 impl Ask for Grpc {
     fn ask(&self) -> Asking<'_> {
         Box::pin(async {
-            let stream = dialled(&self.target, self.tls.as_ref()).await.map_err(|fault| fault.to_string())?;
+            let stream = match dialled(&self.target, self.tls.as_ref()).await {
+                Ok(stream) => stream,
+                Err(fault) => return missed(fault),
+            };
             let (client, connection) = h2::client::handshake(bounded(stream)).await.map_err(in_words)?;
             // The connection takes its leave once the client is dropped, and ends by itself when the server does.
             let (_, found) = tokio::join!(connection, self.call(client));

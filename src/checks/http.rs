@@ -13,6 +13,7 @@ use http::header::{CONNECTION, HOST, HeaderMap, HeaderValue};
 use super::ProbeOptions;
 use super::body::Wanted;
 use super::options::{name, trusting};
+use super::outcome::missed;
 use super::probe::{Ask, Asking, Kind, Prepared};
 use crate::net::Target;
 use crate::net::http::{HttpClient, Request};
@@ -90,7 +91,10 @@ fn new(target: &Target, options: &ProbeOptions) -> Prepared {
 impl Ask for Http {
     fn ask(&self) -> Asking<'_> {
         Box::pin(async {
-            let answer = self.client.send(self.request.clone()).await.map_err(|failed| failed.to_string())?;
+            let answer = match self.client.send(self.request.clone()).await {
+                Ok(answer) => answer,
+                Err(failed) => return missed(failed.fault().clone()),
+            };
             let status = answer.status();
             if !self.expected.iter().any(|range| range.contains(&status)) {
                 return Err(format!("{} answered {status}, expected {}", self.asked, in_words(&self.expected)));

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::ProbeOptions;
 use super::connection::dialled;
-use super::outcome::{Found, Outcome};
+use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words};
 use crate::net::dial::Stream;
 use crate::net::{Fault, Target};
@@ -64,7 +64,7 @@ fn new(target: &Target, _options: &ProbeOptions) -> Prepared {
 
 impl Ask for Mysql {
     fn ask(&self) -> Asking<'_> {
-        Box::pin(async { self.talk().await.map_err(|fault| fault.to_string())? })
+        Box::pin(async { self.talk().await.unwrap_or_else(missed) })
     }
 }
 

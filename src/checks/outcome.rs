@@ -1,5 +1,7 @@
 //! The outcome of one check: how well a target does its work, or that nobody can tell.
 
+use crate::net::Fault;
+
 /// How an answer is to be taken. A failure is the `Err` beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -9,6 +11,15 @@ pub(super) enum Outcome {
     Degraded(String),
     /// The check could not find out. Counts neither way.
     Unknown(String),
+}
+
+/// What comes of a peer that could not be asked, or did not answer: a failure, unless it is this machine that had nothing to
+/// ask with.
+pub(super) fn missed(fault: Fault) -> Found {
+    match fault {
+        Fault::Ours(lack) => Ok(Outcome::Unknown(format!("could not ask: {lack}"))),
+        fault => Err(fault.to_string()),
+    }
 }
 
 /// What one check found. The error is why it did not pass, without a secret in it.

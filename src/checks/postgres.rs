@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use super::ProbeOptions;
 use super::connection::{bounded, dialled};
 use super::options::{name, trusting};
-use super::outcome::Outcome;
+use super::outcome::{Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, listed, peer_words, without};
 use crate::net::dial::Stream;
 use crate::net::tls::Trust;
@@ -108,7 +108,10 @@ fn encryption(target: &Target, options: &ProbeOptions) -> Result<Encryption, Str
 impl Ask for Postgres {
     fn ask(&self) -> Asking<'_> {
         Box::pin(async {
-            let stream = self.open().await.map_err(|fault| fault.to_string())?;
+            let stream = match self.open().await {
+                Ok(stream) => stream,
+                Err(fault) => return missed(fault),
+            };
             if let Some(login) = &self.login {
                 let answer = select_one(login, stream).await;
                 answer.map_err(|error| in_words(&error, self.password.as_ref()))?;

@@ -9,7 +9,7 @@ use rustls::ClientConfig;
 use super::ProbeOptions;
 use super::connection::{bounded, dialled};
 use super::options::name;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words, without};
 use crate::net::{Fault, Target};
 use crate::secret::Secret;
@@ -56,7 +56,10 @@ fn new(target: &Target, options: &ProbeOptions) -> Prepared {
 impl Ask for Redis {
     fn ask(&self) -> Asking<'_> {
         Box::pin(async {
-            let stream = dialled(&self.target, self.tls.as_ref()).await.map_err(|fault| fault.to_string())?;
+            let stream = match dialled(&self.target, self.tls.as_ref()).await {
+                Ok(stream) => stream,
+                Err(fault) => return missed(fault),
+            };
             // Logging in is left to us: the crate keeps to itself why it failed.
             let info = RedisConnectionInfo::default().set_skip_set_lib_name();
             let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);

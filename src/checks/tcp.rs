@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::ProbeOptions;
 use super::connection::{bounded, dialled, nothing_beyond_the_address};
 use super::options::name;
-use super::outcome::{Found, Outcome};
+use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words};
 use crate::limits::CHECK_READ_BYTES;
 use crate::net::{Fault, Target};
@@ -28,7 +28,7 @@ fn new(target: &Target, options: &ProbeOptions) -> Prepared {
 
 impl Ask for Tcp {
     fn ask(&self) -> Asking<'_> {
-        Box::pin(async { self.talk().await.map_err(|fault| fault.to_string())? })
+        Box::pin(async { self.talk().await.unwrap_or_else(missed) })
     }
 }
 

@@ -11,7 +11,7 @@ use rustls::ClientConfig;
 use super::ProbeOptions;
 use super::connection::{dialled, nothing_beyond_the_address};
 use super::options::name;
-use super::outcome::{Found, Outcome};
+use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared};
 use crate::net::certificate::{days, not_after};
 use crate::net::dial::Stream;
@@ -60,7 +60,10 @@ fn new(target: &Target, options: &ProbeOptions) -> Prepared {
 impl Ask for Tls {
     fn ask(&self) -> Asking<'_> {
         Box::pin(async {
-            let stream = dialled(&self.target, Some(&self.config)).await.map_err(|fault| fault.to_string())?;
+            let stream = match dialled(&self.target, Some(&self.config)).await {
+                Ok(stream) => stream,
+                Err(fault) => return missed(fault),
+            };
             let Stream::Tls(tls) = &stream else { return Err(Fault::Closed.to_string()) };
             let shown = tls.get_ref().1.peer_certificates().unwrap_or_default();
             let ends: Option<Vec<SystemTime>> = shown.iter().map(|certificate| not_after(certificate)).collect();

@@ -18,7 +18,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::ProbeOptions;
 use super::connection::dialled;
 use super::options::name;
-use super::outcome::{Found, Outcome};
+use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words};
 use crate::limits::{CHECK_BODY_BYTES_MAX, CHECK_READ_BYTES};
 use crate::net::dial::Stream;
@@ -62,7 +62,10 @@ fn new(target: &Target, options: &ProbeOptions) -> Prepared {
 impl Ask for WebSocket {
     fn ask(&self) -> Asking<'_> {
         Box::pin(async {
-            let stream = dialled(&self.target, self.tls.as_ref()).await.map_err(|fault| fault.to_string())?;
+            let stream = match dialled(&self.target, self.tls.as_ref()).await {
+                Ok(stream) => stream,
+                Err(fault) => return missed(fault),
+            };
             let config = WebSocketConfig::default()
                 .read_buffer_size(CHECK_READ_BYTES)
                 .write_buffer_size(0)

@@ -8,7 +8,16 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("VELOFLUX_LISTEN", "where `serve` listens"),
     ("VELOFLUX_STATE_DIR", "state directory of `serve`"),
     ("VELOFLUX_NODE", "name of the node that `serve` is"),
+    ("VELOFLUX_TLS_CERT, VELOFLUX_TLS_KEY", "certificate and key of `serve`"),
     ("VELOFLUX_LOG", "what `serve` logs, for example `info` or `veloflux=debug`"),
+    (
+        "LISTEN_FDS, LISTEN_PID",
+        "socket that a service manager hands over to `serve`; it goes before `--listen` and stays open over restarts",
+    ),
+    (
+        "NOTIFY_SOCKET, WATCHDOG_USEC",
+        "where `serve` tells a service manager what it is about, and how often that it is alive",
+    ),
     ("VELOFLUX_SERVER", "server that `watch`, `probe` and `control` speak to"),
     ("VELOFLUX_CLIENT_CONFIG", "settings file of `watch`, `probe` and `control`"),
     ("VELOFLUX_TOKEN_FILE", "file that holds the token"),
@@ -35,6 +44,17 @@ pub const FILES: &[(&str, &str)] = &[
         "how `control` finds the token of a server that runs on this machine; without XDG_RUNTIME_DIR it stands in \
          veloflux-<uid> of the directory for temporary files",
     ),
+];
+
+/// The signals that `serve` hears.
+pub const SIGNALS: &[(&str, &str)] = &[
+    ("SIGTERM, SIGINT", "stop: close every connection with 1001, book the usage, leave; a second one leaves at once"),
+    (
+        "SIGUSR2",
+        "stop because another server takes its place: close every connection with 1012 and a reason that says when to come \
+         back, `retry_after_ms=…`, spread over the clients; for `RestartKillSignal=` of systemd",
+    ),
+    ("SIGHUP", "read the settings again, and the certificate"),
 ];
 
 /// The language of conditions and selections, by example: what to write, and what it means.

@@ -39,6 +39,16 @@ pub struct ServeArgs {
     #[arg(hide_env_values = true)]
     pub token_file: Option<PathBuf>,
 
+    /// Speak TLS with this certificate (PEM: the server's own, then those of its authorities)
+    #[arg(long, value_name = "FILE", env = "VELOFLUX_TLS_CERT", value_hint = ValueHint::FilePath)]
+    #[arg(hide_env_values = true)]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", env = "VELOFLUX_TLS_KEY", value_hint = ValueHint::FilePath)]
+    #[arg(hide_env_values = true)]
+    pub tls_key: Option<PathBuf>,
+
     /// Let everybody who can connect read the feeds, also beyond loopback
     #[arg(long)]
     pub feeds_public: bool,

@@ -73,13 +73,15 @@ pub fn from_variable(name: &str, text: &str) -> Result<Secret, NoToken> {
 /// # Errors
 /// When there is one and it cannot be read.
 pub fn of_local_server(endpoint: &Endpoint) -> Result<Option<Secret>, NoToken> {
-    if !endpoint.is_loopback() || endpoint.secure() {
+    if !endpoint.is_loopback() {
         return Ok(None);
     }
     let found = rendezvous::find(endpoint.port()).map_err(|error| NoToken::Unreadable {
         from: format!("`{}`", rendezvous::path(endpoint.port()).display()),
         why: io_words(&error),
     })?;
+    // One that does not speak as the server does is another.
+    let found = found.filter(|found| found.url.starts_with("https://") == endpoint.secure());
     let file: Option<PathBuf> = found.and_then(|found| found.token_file);
     file.map(|file| read(&file)).transpose()
 }

@@ -41,7 +41,10 @@ pub fn run() -> ExitCode {
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let exit = match command {
-        Command::Serve(args) => block_on(cores, serve::run(args)),
+        Command::Serve(args) => {
+            let inherited = serve::inherited();
+            block_on(cores, serve::run(args, inherited))
+        }
         Command::Watch(mut args) => match setup::saved(&mut args.output) {
             Ok(saved) => block_on(2, watch::run(*args, &saved)),
             Err(failure) => failure.tell(&args.output),

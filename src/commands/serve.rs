@@ -1,12 +1,16 @@
 //! `veloflux serve`: settings, bind, announce, run, drain.
 
+mod manager;
+
 use std::io::{self, IsTerminal};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+pub(super) use manager::inherited;
 
 use super::setup;
 use crate::audit::{self, Broken, Record, Report};
@@ -18,23 +22,32 @@ use crate::limits::LOG_FLUSH_TIMEOUT;
 use crate::output::color::Wish;
 use crate::output::stderr::Volume;
 use crate::output::{Paint, Stdout, Talk};
-use crate::protocol::CloseCode;
 use crate::rendezvous::{Announced, Rendezvous};
 use crate::secret::Secret;
+use crate::serve::admission::Admission;
 use crate::serve::auth::{Armed, Guard};
+use crate::serve::farewell::Farewell;
 use crate::serve::reload::Reloader;
 use crate::serve::{App, listener, routes};
 use crate::shutdown::Shutdown;
 
 /// Runs the server until it is told to stop.
-pub(super) async fn run(args: ServeArgs) -> Exit {
+pub(super) async fn run(args: ServeArgs, inherited: Result<Option<TcpListener>, String>) -> Exit {
     let talk = Talk { volume: Volume::Normal, paint: Paint::stderr(Wish::Auto) };
     if let Some(file) = &args.verify_audit {
         return verify_audit(file, talk);
     }
     let check_only = args.check_config;
+    let inherited = match inherited {
+        Ok(inherited) => inherited,
+        Err(why) => {
+            talk.error(&why);
+            return Exit::Usage;
+        }
+    };
     let loaded = setup::token_variable().map_err(|failure| vec![failure.message]).and_then(|token| {
-        let overrides = overrides(args, token);
+        let address = inherited.as_ref().and_then(|socket| socket.local_addr().ok());
+        let overrides = overrides(args, token, address);
         match config::load(&overrides) {
             Ok(settings) => Ok((overrides, settings)),
             Err(error) => Err(error.problems().iter().map(ToString::to_string).collect()),
@@ -64,7 +77,7 @@ pub(super) async fn run(args: ServeArgs) -> Exit {
         }
     };
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    match serve(overrides, settings, talk).await {
+    match serve(overrides, settings, inherited, talk).await {
         Ok(exit) => exit,
         Err(error) => {
             // A stderr that nobody reads must not keep a server that has failed.
@@ -110,46 +123,69 @@ fn intact(report: &Report) -> String {
     text
 }
 
-async fn serve(overrides: Overrides, settings: Settings, talk: Talk) -> anyhow::Result<Exit> {
+async fn serve(
+    overrides: Overrides,
+    settings: Settings,
+    inherited: Option<TcpListener>,
+    talk: Talk,
+) -> anyhow::Result<Exit> {
     let mut signals = Signals::new()?;
     let capacity = listener::capacity();
-    let socket = listener::bind(settings.listen).map_err(|error| unbindable(settings.listen, &error))?;
+    let socket = match inherited {
+        Some(socket) => tokio::net::TcpListener::from_std(socket)?,
+        None => listener::bind(settings.listen).map_err(|error| unbindable(settings.listen, &error))?,
+    };
     let address = socket.local_addr()?;
     let drain_timeout = settings.drain_timeout;
+    let url = format!("{}://{address}", if settings.tls.is_some() { "https" } else { "http" });
 
     // Whatever measures and answers stops first; the connections go on until everybody has been told.
     let (work, connections) = (Shutdown::new(), Shutdown::new());
     let Armed { guard, token_file } = arm(&settings);
+    let admission = Arc::new(Admission::new(&settings, capacity));
     let world = World::start(settings, &work);
     let reloader = Arc::new(Reloader::new(overrides, Arc::clone(&world)));
-    let app = App::start(Arc::clone(&world), guard, Arc::clone(&reloader), &work, &connections);
+    let app = App::start(Arc::clone(&world), Arc::clone(&admission), guard, Arc::clone(&reloader), &work, &connections);
     let (watching, stop) = (Arc::clone(&reloader).watch(), work.clone());
     work.spawn(async move {
         tokio::select! {
             () = watching => {}
+            () = manager::watchdog() => {}
             () = stop.begun() => {}
         }
     });
-    work.spawn(listener::accept(socket, routes::endpoint(&app), Arc::clone(&world.requests), capacity, work.clone()));
+    let endpoint = routes::endpoint(&app);
+    work.spawn(listener::accept(socket, endpoint, Arc::clone(&world), admission, work.clone()));
     world
         .audit
         .write(Record::of_server("start", json!({"version": env!("CARGO_PKG_VERSION"), "listen": address})))
         .await;
-    let announced = rendezvous(address, token_file.clone());
+    let announced = rendezvous(&url, address, token_file.clone());
     // On a thread that may wait: whoever started us need not read, and the signals have to be heard all the same.
-    tokio::task::spawn_blocking(move || announce(address, token_file.as_deref(), talk));
+    let announcement = url.clone();
+    tokio::task::spawn_blocking(move || announce(&announcement, address, token_file.as_deref(), talk));
+
+    manager::ready(&url).await;
 
     let told = loop {
         match signals.next().await {
-            // What came of it is in the log.
-            HANGUP => reloader.reload_by(HANGUP).await,
+            HANGUP => {
+                manager::reloading().await;
+                reloader.reload_by(HANGUP).await;
+                manager::ready(&url).await;
+            }
             told => break told,
         }
     };
-    tracing::info!(signal = told, "stopping");
+    let farewell = match told {
+        RESTART => Farewell::restart(world.connections.get()),
+        _ => Farewell::Stop,
+    };
+    tracing::info!(signal = told, ?farewell, "stopping");
+    manager::stopping().await;
     world.audit.write(Record::of_server("stop", json!({"by": told}))).await;
     let drained = tokio::select! {
-        drained = tokio::time::timeout(drain_timeout, drain(&world, &app, &work, &connections)) => drained,
+        drained = tokio::time::timeout(drain_timeout, drain(&world, &app, farewell, &work, &connections)) => drained,
         again = signals.next_to_stop() => {
             tracing::warn!(signal = again, "told twice; leaving at once");
             drop(announced);
@@ -166,10 +202,10 @@ async fn serve(overrides: Overrides, settings: Settings, talk: Talk) -> anyhow::
     Ok(Exit::Done)
 }
 
-/// No new connections, close 1001 to every client, the ledger flushed, then wait for everybody to leave.
-async fn drain(world: &Arc<World>, app: &App, work: &Shutdown, connections: &Shutdown) {
+/// No new connections, a close frame to every client, the ledger flushed, then wait for everybody to leave.
+async fn drain(world: &Arc<World>, app: &App, farewell: Farewell, work: &Shutdown, connections: &Shutdown) {
     work.begin();
-    app.say_goodbye(CloseCode::GoingAway).await;
+    app.say_goodbye(farewell).await;
     if let Err(fault) = world.meter.book().await {
         tracing::error!(%fault, "usage since the last booking is lost");
     }
@@ -201,8 +237,7 @@ fn unbindable(address: SocketAddr, error: &io::Error) -> anyhow::Error {
 }
 
 /// One line on stdout for scripts; where to go from here on stderr for a person.
-fn announce(address: SocketAddr, token_file: Option<&Path>, talk: Talk) {
-    let url = format!("http://{address}");
+fn announce(url: &str, address: SocketAddr, token_file: Option<&Path>, talk: Talk) {
     // A stdout that nobody reads does not stop a server.
     if let Err(error) = Stdout::new().line(&format!("listening on {url}")) {
         tracing::warn!(%error, "the address was not announced");
@@ -212,21 +247,21 @@ fn announce(address: SocketAddr, token_file: Option<&Path>, talk: Talk) {
         return;
     }
     let token = token_file.map_or_else(|| "as given in VELOFLUX_TOKEN".to_owned(), |path| path.display().to_string());
-    let server = if address.port() == 8080 { String::new() } else { format!(" --server {url}") };
+    let server = if url == "http://127.0.0.1:8080" { String::new() } else { format!(" --server {url}") };
     talk.say(&format!("  dashboard  {url}/"));
     talk.say(&format!("  token      {token}"));
     talk.say(&format!("  next       veloflux watch metrics{server}"));
 }
 
 /// Lets `veloflux control` of this user find the token. A server works without it.
-fn rendezvous(address: SocketAddr, token_file: Option<PathBuf>) -> Option<Announced> {
+fn rendezvous(url: &str, address: SocketAddr, token_file: Option<PathBuf>) -> Option<Announced> {
     let token_file = token_file.map(|path| std::path::absolute(&path).unwrap_or(path));
-    let rendezvous = Rendezvous { pid: std::process::id(), url: format!("http://{address}"), token_file };
+    let rendezvous = Rendezvous { pid: std::process::id(), url: url.to_owned(), token_file };
     let announced = rendezvous.announce(address.port());
     announced.inspect_err(|error| tracing::warn!(%error, "`veloflux control` will not find the token by itself")).ok()
 }
 
-fn overrides(args: ServeArgs, token: Option<Secret>) -> Overrides {
+fn overrides(args: ServeArgs, token: Option<Secret>, inherited: Option<SocketAddr>) -> Overrides {
     Overrides {
         config: args.config,
         listen: args.listen,
@@ -234,6 +269,9 @@ fn overrides(args: ServeArgs, token: Option<Secret>) -> Overrides {
         node: args.node,
         token,
         token_file: args.token_file,
+        tls_cert: args.tls_cert,
+        tls_key: args.tls_key,
+        inherited,
         feeds_public: args.feeds_public,
         allow_origins: args.allow_origin,
         backends: args.backend,
@@ -247,10 +285,15 @@ struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
+    restart: Signal,
 }
 
 /// The signal that has the settings read again.
 const HANGUP: &str = "SIGHUP";
+
+/// The signal that has the server leave because another is about to take its place. systemd sends it where the unit says
+/// `RestartKillSignal=SIGUSR2`; of the signals that tell a server to stop it is the only one that says so much.
+const RESTART: &str = "SIGUSR2";
 
 impl Signals {
     fn new() -> io::Result<Signals> {
@@ -258,6 +301,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
+            restart: signal(SignalKind::user_defined2())?,
         })
     }
 
@@ -267,6 +311,7 @@ impl Signals {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.hangup.recv() => HANGUP,
+            _ = self.restart.recv() => RESTART,
         }
     }
 

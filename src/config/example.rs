@@ -9,7 +9,21 @@ state_dir = "/var/lib/veloflux"         # the ledger and the generated token; de
 node = "edge-1"                         # default: the host name
 allowed_origins = ["https://ops.example.com"]  # browser pages let in beside our own and local ones
 drain_timeout = "5s"
+hosts = ["fleet.example.com"]           # names it may be called by when it listens on this machine only, beside local ones
+trusted_proxies = ["10.0.0.0/8"]        # whose `X-Forwarded-For`, `X-Forwarded-Proto` and `Forwarded` count
 # requests_source = "edge"              # whose requests are metered; `self`, or a source; default: all sources that count
+
+# [tls]                                 # read again when a file changes; connections stay
+# cert = "/etc/veloflux/cert.pem"       # the server's own, then those of its authorities
+# key = "/etc/veloflux/key.pem"
+# client_ca = "/etc/veloflux/clients.pem"  # whose certificates clients have to show
+# client_certificates = "required"      # or `optional`
+
+[limits]                                # an address is one of IPv4, or a /64 of IPv6
+# connections = 10000                   # default: as many as there are descriptors for
+connections_per_address = 1000          # where these two are left out, this machine is not held to them
+handshakes_per_second = 5000            # of WebSocket, lasting; twice as many at once
+handshakes_per_second_per_address = 100
 
 [auth]
 # token_file = "/etc/veloflux/token"    # the control token; default: VELOFLUX_TOKEN, else one is generated

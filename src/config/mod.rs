@@ -10,6 +10,7 @@ mod check;
 mod client;
 mod dependencies;
 mod example;
+mod limits;
 mod overrides;
 mod pools;
 mod report;
@@ -20,6 +21,7 @@ mod sources;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::fs::File;
 use std::io::Read;
@@ -31,7 +33,9 @@ pub use client::{COLORS, ClientSettings};
 pub use example::EXAMPLE;
 pub use overrides::Overrides;
 pub use report::{ConfigError, Problem};
-pub use settings::{Auth, Backend, ControlToken, Dependency, FeedAccess, FleetSource, Pool, RequestsSource, Settings};
+pub use settings::{
+    Auth, Backend, ControlToken, Dependency, FeedAccess, FleetSource, Limits, Pool, RequestsSource, Settings, Share,
+};
 pub use summary::Summary;
 
 use crate::limits::SETTINGS_BYTES_MAX;
@@ -105,6 +109,8 @@ pub fn parse(file: &Path, text: &str, overrides: &Overrides) -> Result<Settings,
     let server = server::Server::read(&mut root, overrides, &mut report);
     let auth = auth::read(&mut root, overrides, &server.listen, &mut report);
     let audit = audit::read(&mut root, &server.state_dir, &mut report);
+    let tls = tls::read(&mut root, overrides, &mut report);
+    let limits = limits::read(&mut root, &mut report);
     let tariff = billing::read(&mut root, &mut report);
     let pools = pools::read(&mut root, overrides, &mut report);
     let sources = sources::read(&mut root, overrides, &mut report);
@@ -117,7 +123,11 @@ pub fn parse(file: &Path, text: &str, overrides: &Overrides) -> Result<Settings,
         state_dir: server.state_dir,
         node: server.node,
         allowed_origins: server.allowed_origins,
+        hosts: server.hosts,
+        trusted_proxies: server.trusted_proxies,
         drain_timeout: server.drain_timeout,
+        tls,
+        limits,
         auth,
         audit,
         pools,

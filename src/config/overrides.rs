@@ -1,5 +1,6 @@
 //! What the command line and the environment say: it goes before the settings file.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::secret::Secret;
@@ -20,6 +21,12 @@ pub struct Overrides {
     pub token: Option<Secret>,
     /// `--token-file`, `VELOFLUX_TOKEN_FILE`: goes before `token`.
     pub token_file: Option<PathBuf>,
+    /// `--tls-cert`, `VELOFLUX_TLS_CERT`.
+    pub tls_cert: Option<PathBuf>,
+    /// `--tls-key`, `VELOFLUX_TLS_KEY`.
+    pub tls_key: Option<PathBuf>,
+    /// Where the socket listens that a service manager has opened for us. Goes before `listen`.
+    pub inherited: Option<SocketAddr>,
     /// `--feeds-public`.
     pub feeds_public: bool,
     /// `--allow-origin`: beside those of the file.

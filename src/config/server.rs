@@ -2,10 +2,11 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use url::Url;
 
 use super::Overrides;
@@ -19,6 +20,8 @@ pub(super) struct Server {
     pub(super) state_dir: PathBuf,
     pub(super) node: String,
     pub(super) allowed_origins: Vec<String>,
+    pub(super) hosts: Vec<String>,
+    pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) drain_timeout: Duration,
     /// Understood once the sources are known.
     pub(super) requests_source: Option<Item<String>>,
@@ -35,6 +38,9 @@ impl Server {
         let node = section.read(report, "node", |raw| name(raw.text()?));
         let origins =
             section.read(report, "allowed_origins", |raw| raw.list()?.map(|item| origin(item.text()?)).collect());
+        let hosts = section.read(report, "hosts", |raw| raw.list()?.map(|item| host(item.text()?)).collect());
+        let trusted_proxies =
+            section.read(report, "trusted_proxies", |raw| raw.list()?.map(|item| network(item.text()?)).collect());
         let drain_timeout = section.read(report, "drain_timeout", |raw| match raw.duration()? {
             timeout if timeout <= DRAIN_TIMEOUT_MAX => Ok(timeout),
             _ => Err(format!("too long; write at most `{}`", crate::duration::format(DRAIN_TIMEOUT_MAX))),
@@ -45,11 +51,17 @@ impl Server {
         let mut allowed_origins: Vec<String> = origins.map(|item| item.value).unwrap_or_default();
         allowed_origins
             .extend(overrides.allow_origins.iter().filter_map(|text| given(report, "`--allow-origin`", origin(text))));
-        let listen = match &overrides.listen {
-            Some(text) => {
+        let mut hosts: Vec<String> = hosts.map(|item| item.value).unwrap_or_default();
+        // Nobody else gives out the name of this machine, or of a page that is let in.
+        hosts.push(host_name().to_ascii_lowercase());
+        hosts
+            .extend(allowed_origins.iter().filter_map(|origin| Url::parse(origin).ok()?.host_str().map(str::to_owned)));
+        let listen = match (overrides.inherited, &overrides.listen) {
+            (Some(address), _) => Some((address, Place::Given(INHERITED))),
+            (None, Some(text)) => {
                 given(report, LISTEN_FLAG, self::listen(text)).map(|value| (value, Place::Given(LISTEN_FLAG)))
             }
-            None => listen.map(|item| (item.value, item.place)),
+            (None, None) => listen.map(|item| (item.value, item.place)),
         };
         let (value, place) = listen.unwrap_or((LISTEN, Place::Default));
         Server {
@@ -61,6 +73,8 @@ impl Server {
             }
             .unwrap_or_else(host_name),
             allowed_origins,
+            hosts,
+            trusted_proxies: trusted_proxies.map(|item| item.value).unwrap_or_default(),
             drain_timeout: drain_timeout.map_or(DRAIN_TIMEOUT, |item| item.value),
             requests_source,
         }
@@ -68,6 +82,7 @@ impl Server {
 }
 
 const LISTEN_FLAG: &str = "`--listen` or `VELOFLUX_LISTEN`";
+const INHERITED: &str = "the socket that the service manager has opened (`ListenStream=`)";
 
 /// The value of a flag, or a note of what is wrong with it.
 fn given<T>(report: &mut Report<'_>, flag: &'static str, parsed: Result<T, String>) -> Option<T> {
@@ -91,6 +106,25 @@ pub(super) fn name(text: &str) -> Result<String, String> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// A host as it stands in a `Host` header, without its port.
+fn host(text: &str) -> Result<String, String> {
+    match url::Host::parse(text) {
+        Ok(host) if !text.contains(':') || text.starts_with('[') => Ok(host.to_string()),
+        _ => Err(format!(
+            "`{}` is not a name of a host; write it without scheme and port, for example `fleet.example.com`",
+            text.escape_debug()
+        )),
+    }
+}
+
+/// A network, or a single address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    parsed.map(|network| network.trunc()).ok_or_else(|| {
+        format!("`{}` is not a network; write for example `10.0.0.0/8` or `10.0.0.5`", text.escape_debug())
+    })
 }
 
 /// An origin in the form in which browsers send it.

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::access::{Roll, Verifier};
 use crate::checks::{CheckSpec, Template};
+use crate::net::tls::server::ServerTls;
 use crate::secret::Secret;
 use crate::sources::SourceSpec;
 use crate::usage::Tariff;
@@ -22,8 +25,16 @@ pub struct Settings {
     pub node: String,
     /// Browser origins let in beside the same origin and loopback ones, each `scheme://host[:port]`.
     pub allowed_origins: Vec<String>,
+    /// Names that a request may call this server by, beside those of this machine and of `allowed_origins`.
+    pub hosts: Vec<String>,
+    /// Whose word is taken for where a request comes from.
+    pub trusted_proxies: Vec<IpNet>,
     /// Longest time between being told to stop and leaving. Default 5 s.
     pub drain_timeout: Duration,
+    /// The certificate, if TLS is spoken.
+    pub tls: Option<ServerTls>,
+    /// How many may come, and how fast.
+    pub limits: Limits,
     /// Who may read and control.
     pub auth: Auth,
     /// Where it is kept who did what; none: nowhere. Default: in the state directory.
@@ -40,6 +51,30 @@ pub struct Settings {
     pub tariff: Tariff,
     /// What works but may not be meant, as sentences for the log.
     pub warnings: Vec<String>,
+}
+
+/// How many may come, and how fast. An address is one of IPv4, or a /64 of IPv6.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections in all. Default: as many as there are descriptors for.
+    pub connections: Option<usize>,
+    /// Connections of one address. Default [`CONNECTIONS_PER_ADDRESS`](crate::limits::CONNECTIONS_PER_ADDRESS).
+    pub connections_per_address: Share,
+    /// WebSocket handshakes a second in all, lasting. Default
+    /// [`HANDSHAKES_PER_SECOND`](crate::limits::HANDSHAKES_PER_SECOND).
+    pub handshakes_per_second: u32,
+    /// WebSocket handshakes a second of one address, lasting. Default
+    /// [`HANDSHAKES_PER_SECOND_PER_ADDRESS`](crate::limits::HANDSHAKES_PER_SECOND_PER_ADDRESS).
+    pub handshakes_per_second_per_address: Share,
+}
+
+/// What one address may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// By default: this much. This machine is not held to it, where a proxy may stand for everybody, or a test for a crowd.
+    Usual(u32),
+    /// This much, whoever it is.
+    Set(u32),
 }
 
 /// Who may read and control.

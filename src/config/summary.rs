@@ -1,10 +1,13 @@
 //! What the settings come to, in plain lines without secrets: the answer of `--check-config`.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use super::{ControlToken, FeedAccess, Settings};
 use crate::checks::CheckSpec;
 use crate::duration;
+use crate::net::certificate;
+use crate::net::tls::server::Demand;
 
 /// Displays settings in a few lines.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +31,20 @@ impl fmt::Display for Summary<'_> {
         match &settings.audit {
             Some(path) => writeln!(f, "audit    {}", path.display())?,
             None => writeln!(f, "audit    not kept")?,
+        }
+        if let Some(tls) = &settings.tls {
+            let days = certificate::days(SystemTime::now(), tls.until());
+            writeln!(f, "tls      {}, {days} days left", tls.options().identity.certificate.display())?;
+            if let Some(clients) = &tls.options().clients {
+                let demand = match clients.demand {
+                    Demand::Required => "required",
+                    Demand::Optional => "optional",
+                };
+                writeln!(f, "         certificates of clients {demand}, by {}", clients.authorities.display())?;
+            }
+        }
+        for proxy in &settings.trusted_proxies {
+            writeln!(f, "proxy    {proxy}")?;
         }
         for origin in &settings.allowed_origins {
             writeln!(f, "origin   {origin}")?;

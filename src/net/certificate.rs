@@ -3,13 +3,31 @@
 use std::time::{Duration, SystemTime};
 
 use x509_cert::Certificate;
-use x509_cert::der::Decode;
+use x509_cert::der::{Decode, Encode};
 
 /// The last moment at which a certificate in DER is valid. None: it is no certificate.
 pub fn not_after(der: &[u8]) -> Option<SystemTime> {
     // Rustls has taken the same bytes; what follows the certificate would be ours to refuse, and is not there.
+    outline(der).map(|outline| outline.not_after)
+}
+
+/// Who a certificate speaks of, who signed it, and until when it is good. Names as they are encoded.
+pub struct Outline {
+    /// Whom it speaks of.
+    pub subject: Vec<u8>,
+    /// Who signed it.
+    pub issuer: Vec<u8>,
+    /// The last moment at which it is valid.
+    pub not_after: SystemTime,
+}
+
+/// What stands in a certificate in DER. None: it is no certificate.
+pub fn outline(der: &[u8]) -> Option<Outline> {
     let certificate = Certificate::from_der(der).ok()?;
-    Some(SystemTime::UNIX_EPOCH + certificate.tbs_certificate().validity().not_after.to_unix_duration())
+    let body = certificate.tbs_certificate();
+    let name = |name: &x509_cert::name::Name| name.to_der().ok();
+    let not_after = SystemTime::UNIX_EPOCH + body.validity().not_after.to_unix_duration();
+    Some(Outline { subject: name(body.subject())?, issuer: name(body.issuer())?, not_after })
 }
 
 /// Whole days from `now` to `then`; negative when `then` is over.

@@ -20,6 +20,9 @@ pub enum Fault {
     /// It ended the connection before it had answered.
     #[error("connection closed without an answer")]
     Closed,
+    /// This machine has nothing to ask with: no descriptor, no port, no memory. It says nothing of the peer.
+    #[error("{0}")]
+    Ours(String),
     /// Any other complaint of the network, in the words of the system.
     #[error("{0}")]
     Network(String),
@@ -67,9 +70,17 @@ impl Fault {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Fault::Refused,
             io::ErrorKind::UnexpectedEof => Fault::Closed,
+            _ if is_ours(error) => Fault::Ours(io_words(error)),
             _ => Fault::Network(io_words(error)),
         }
     }
+}
+
+/// Whether an error of the system is about a lack of our own.
+pub fn is_ours(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let lacks = [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL, Errno::NOBUFS, Errno::NOMEM];
+    error.raw_os_error().is_some_and(|number| lacks.iter().any(|lack| lack.raw_os_error() == number))
 }
 
 /// The system's words for an error, in our style: `no such file or directory`.
@@ -159,6 +170,11 @@ mod tests {
             (24, "too many open files"),
         ] {
             assert_eq!(Fault::from(io::Error::from_raw_os_error(number)).to_string(), words);
+        }
+        for (number, ours) in [(24, true), (23, true), (99, true), (105, true), (111, false), (113, false), (2, false)]
+        {
+            let fault = Fault::from(io::Error::from_raw_os_error(number));
+            assert_eq!(matches!(fault, Fault::Ours(_)), ours, "{number}: {fault}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use tokio::sync::Semaphore;
 
 use super::Fault;
+use super::fault::is_ours;
 use crate::limits::LOOKUPS_AT_ONCE_MAX;
 
 /// Held by a lookup until the resolver lets go of its thread, which may be long after the caller has stopped waiting.
@@ -28,6 +29,7 @@ pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
     });
     match lookup.await {
         Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
+        Ok(Err(error)) if is_ours(&error) => Err(error.into()),
         // The rest is a resolver that found nothing, or a runtime that is going down.
         _ => Err(Fault::Name(host.to_owned())),
     }

@@ -1,4 +1,7 @@
-//! TLS for everything that connects: whom to trust, who we are, and which protocols we offer. One provider, aws-lc-rs.
+//! TLS for everything that connects: whom to trust, who we are, and which protocols we offer. One provider, aws-lc-rs. The
+//! other end of it, for whoever connects to us, is [`server`].
+
+pub mod server;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -50,6 +53,12 @@ pub enum Sessions {
     Fresh,
 }
 
+/// What a file is that holds authorities, in an error.
+pub const AUTHORITIES_ROLE: &str = "a list of authorities";
+
+/// What a file is that holds a key, in an error.
+pub const KEY_ROLE: &str = "a private key";
+
 /// Options that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BadTls {
@@ -64,7 +73,7 @@ pub enum BadTls {
         why: String,
     },
     /// A key that is not that of the certificate, or of a kind nobody can use.
-    #[error("cannot use the key `{}` with the certificate `{}`: {why}", key.display(), certificate.display())]
+    #[error("cannot use the key `{}` with the certificate `{}`: {}", key.display(), certificate.display(), pair_words(why))]
     Pair {
         /// The certificate.
         certificate: PathBuf,
@@ -92,9 +101,8 @@ pub fn client_config(options: &TlsOptions, sessions: Sessions, alpn: &[&str]) ->
             None => builder.with_root_certificates(RootCertStore::empty()),
         },
         Trust::PlatformAnd(path) => {
-            let verifier = Verifier::new_with_extra_roots(authorities(path)?, provider).map_err(|why| {
-                BadTls::File { path: path.clone(), role: "a list of authorities", why: why.to_string() }
-            })?;
+            let verifier = Verifier::new_with_extra_roots(authorities(path)?, provider)
+                .map_err(|why| BadTls::File { path: path.clone(), role: AUTHORITIES_ROLE, why: why.to_string() })?;
             builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         }
         Trust::Anyone => {
@@ -128,7 +136,7 @@ fn platform_verifier(provider: &Arc<CryptoProvider>) -> Option<Arc<Verifier>> {
 
 /// The certificates of a PEM file, at least one.
 fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, BadTls> {
-    certificates(path, "a list of authorities")
+    certificates(path, AUTHORITIES_ROLE)
 }
 
 fn certificates(path: &Path, role: &'static str) -> Result<Vec<CertificateDer<'static>>, BadTls> {
@@ -146,10 +154,17 @@ impl Identity {
         let chain = certificates(&self.certificate, "a certificate")?;
         let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|why| BadTls::File {
             path: self.key.clone(),
-            role: "a private key",
+            role: KEY_ROLE,
             why: pem_words(&why),
         })?;
         Ok((chain, key))
+    }
+}
+
+fn pair_words(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InconsistentKeys(_) => "it is the key of another one".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! An act: what somebody known does to the server, from the token to the line in the audit log.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use poem::{Request, Response};
@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::App;
 use super::auth::Guard;
+use super::proxies::Client;
 use crate::access::{Deed, Rights};
 use crate::audit::{Outcome, Record};
 use crate::protocol::Timestamp;
@@ -17,7 +18,7 @@ use crate::protocol::control::Command;
 pub struct Act {
     app: Arc<App>,
     rights: Rights,
-    from: Option<SocketAddr>,
+    from: Option<IpAddr>,
     action: String,
     arguments: Value,
     reason: Option<String>,
@@ -34,7 +35,7 @@ impl Act {
         let act = Act {
             app: Arc::clone(app),
             rights,
-            from: request.remote_addr().as_socket_addr().copied(),
+            from: request.extensions().get::<Client>().map(|client| client.address),
             action: action.to_owned(),
             arguments: Value::Null,
             reason: None,

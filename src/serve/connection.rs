@@ -44,7 +44,8 @@ pub async fn serve(socket: Socket, early: Vec<u8>, feed: Feed, hub: &Hub, mut pa
     }
     let Some(seat) = hub.attach(&link, feed).await else {
         // The server stopped between the handshake and now. Best effort: the socket is closed right after.
-        let _ = link.socket.try_write(&frame::close(CloseCode::GoingAway, CloseCode::GoingAway.meaning()));
+        let _ = link.socket.try_write(&hub.farewell());
+        link.socket.end_writing();
         return;
     };
     if peer.is_none() && !early.is_empty() {

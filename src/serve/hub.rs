@@ -5,16 +5,17 @@
 //! replaced.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::burst::Stream;
+use super::farewell::Farewell;
 use super::shard::{Link, Order, Shard};
 use super::telemetry::{Ending, Traffic};
 use crate::feeds::Change;
 use crate::limits::SHARD_QUEUE_LENGTH;
-use crate::protocol::{CloseCode, Feed};
+use crate::protocol::Feed;
 use crate::shutdown::Shutdown;
 
 /// The connections and what they are sent.
@@ -24,6 +25,8 @@ pub struct Hub {
     /// Names this run of the streams.
     epoch: u32,
     streams: [Mutex<Stream>; Feed::ALL.len()],
+    /// How everybody was sent away, once that has begun.
+    farewell: OnceLock<Farewell>,
 }
 
 impl Hub {
@@ -41,6 +44,7 @@ impl Hub {
             next: AtomicUsize::new(0),
             epoch: rand::random(),
             streams: Default::default(),
+            farewell: OnceLock::new(),
         }
     }
 
@@ -80,11 +84,17 @@ impl Hub {
         Feed::ALL.into_iter().filter(silent).collect()
     }
 
+    /// What to say to somebody who comes when everybody has been sent away.
+    pub fn farewell(&self) -> Vec<u8> {
+        self.farewell.get().copied().unwrap_or(Farewell::Stop).frame(rand::random())
+    }
+
     /// Sends everybody away, and everybody who comes after.
-    pub async fn close_all(&self, code: CloseCode) {
+    pub async fn close_all(&self, farewell: Farewell) {
+        self.farewell.get_or_init(|| farewell);
         for shard in &self.shards {
             // A shard that is gone has no connections any more.
-            let _ = shard.send(Order::CloseAll(code)).await;
+            let _ = shard.send(Order::CloseAll(farewell)).await;
         }
     }
 }

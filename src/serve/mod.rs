@@ -1,18 +1,24 @@
 //! The server: listening, letting in, answering over HTTP, and handing feeds to connections.
 
 mod act;
+mod addresses;
+pub mod admission;
 mod answer;
 pub mod auth;
 mod burst;
 pub mod connection;
 mod control;
+mod conversation;
 mod dashboard;
 pub mod documents;
+pub mod farewell;
+mod hosts;
 pub mod hub;
 pub mod listener;
 pub mod origin;
 mod pace;
 mod pass;
+pub mod proxies;
 mod push;
 pub mod reload;
 pub mod routes;
@@ -20,15 +26,17 @@ pub mod shard;
 pub mod socket;
 pub mod telemetry;
 mod upgrade;
+mod wire;
 
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use crate::feeds::{Feeds, Update, World};
-use crate::protocol::CloseCode;
 use crate::shutdown::Shutdown;
+use admission::Admission;
 use auth::Guard;
+use farewell::Farewell;
 use hub::Hub;
 use reload::Reloader;
 use telemetry::{Telemetry, Traffic};
@@ -40,6 +48,7 @@ pub struct App {
     hub: Arc<Hub>,
     traffic: Arc<Traffic>,
     telemetry: Telemetry,
+    admission: Arc<Admission>,
     guard: Guard,
     reloader: Arc<Reloader>,
     stopping: Shutdown,
@@ -51,6 +60,7 @@ impl App {
     /// there to say goodbye when `shutdown` has ended everything else.
     pub fn start(
         world: Arc<World>,
+        admission: Arc<Admission>,
         guard: Guard,
         reloader: Arc<Reloader>,
         shutdown: &Shutdown,
@@ -61,13 +71,14 @@ impl App {
         let hub = Arc::new(Hub::start(shards, &traffic, connections));
         let (feeds, updates) = Feeds::start(&world, shutdown);
         shutdown.spawn(hand_over(updates, Arc::clone(&hub)));
-        let telemetry = Telemetry::new(&world, &traffic);
+        let telemetry = Telemetry::new(&world, &traffic, &admission);
         Arc::new(App {
             world,
             feeds,
             hub,
             traffic,
             telemetry,
+            admission,
             guard,
             reloader,
             stopping: shutdown.clone(),
@@ -76,8 +87,8 @@ impl App {
     }
 
     /// Sends every feed connection away.
-    pub async fn say_goodbye(&self, code: CloseCode) {
-        self.hub.close_all(code).await;
+    pub async fn say_goodbye(&self, farewell: Farewell) {
+        self.hub.close_all(farewell).await;
     }
 }
 

@@ -20,8 +20,9 @@ pub enum Verdict {
     Foreign,
 }
 
-/// Judges a request by its headers. `listed` are origins that are let in beside loopback ones.
-pub fn judge(headers: &HeaderMap, listed: &[String]) -> Verdict {
+/// Judges a request by its headers. `listed` are origins that are let in beside loopback ones; `scheme` is what we were asked
+/// by, if that is known.
+pub fn judge(headers: &HeaderMap, listed: &[String], scheme: Option<&str>) -> Verdict {
     let mut origins = headers.get_all(ORIGIN).iter();
     let Some(origin) = origins.next() else { return Verdict::NoBrowser };
     let (Ok(origin), None) = (origin.to_str(), origins.next()) else { return Verdict::Foreign };
@@ -34,16 +35,18 @@ pub fn judge(headers: &HeaderMap, listed: &[String]) -> Verdict {
         return Verdict::Foreign;
     }
     let Some(host) = url.host() else { return Verdict::Foreign };
-    if headers.get(HOST).and_then(|value| value.to_str().ok()).is_some_and(|own| same(&url, own)) {
+    if headers.get(HOST).and_then(|value| value.to_str().ok()).is_some_and(|own| same(&url, own, scheme)) {
         return Verdict::Same;
     }
     if is_loopback(&host) { Verdict::Allowed(origin.to_owned()) } else { Verdict::Foreign }
 }
 
-/// Whether a `Host` header names the host and port of an origin. The scheme is the proxy's business.
-fn same(origin: &Url, host: &str) -> bool {
-    Url::parse(&format!("{}://{host}", origin.scheme()))
-        .is_ok_and(|own| own.host() == origin.host() && own.port_or_known_default() == origin.port_or_known_default())
+/// Whether a `Host` header names the host and port of an origin. The scheme is the business of a proxy, if there may be one.
+fn same(origin: &Url, host: &str, scheme: Option<&str>) -> bool {
+    scheme.is_none_or(|scheme| scheme == origin.scheme())
+        && Url::parse(&format!("{}://{host}", origin.scheme())).is_ok_and(|own| {
+            own.host() == origin.host() && own.port_or_known_default() == origin.port_or_known_default()
+        })
 }
 
 fn is_loopback(host: &Host<&str>) -> bool {
@@ -83,13 +86,27 @@ mod tests {
         ] {
             let mut headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
             headers.insert(ORIGIN, HeaderValue::from_static(origin));
-            let verdict = judge(&headers, &listed);
+            let verdict = judge(&headers, &listed, None);
             assert_eq!(verdict != Verdict::Foreign, in_, "{origin} at {host}: {verdict:?}");
         }
-        assert_eq!(judge(&HeaderMap::new(), &listed), Verdict::NoBrowser);
+        assert_eq!(judge(&HeaderMap::new(), &listed, None), Verdict::NoBrowser);
         let mut twice = HeaderMap::new();
         twice.append(ORIGIN, HeaderValue::from_static("http://localhost"));
         twice.append(ORIGIN, HeaderValue::from_static("http://localhost"));
-        assert_eq!(judge(&twice, &listed), Verdict::Foreign);
+        assert_eq!(judge(&twice, &listed, None), Verdict::Foreign);
+    }
+
+    #[test]
+    fn where_it_is_known_what_we_are_asked_by_the_own_origin_has_it_too() {
+        for (origin, scheme, same) in [
+            ("https://fleet.example.com", Some("https"), true),
+            ("http://fleet.example.com", Some("https"), false),
+            ("https://fleet.example.com", Some("http"), false),
+            ("https://fleet.example.com", None, true),
+        ] {
+            let mut headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static("fleet.example.com"))]);
+            headers.insert(ORIGIN, HeaderValue::from_static(origin));
+            assert_eq!(judge(&headers, &[], scheme) == Verdict::Same, same, "{origin} asked by {scheme:?}");
+        }
     }
 }

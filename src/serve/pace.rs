@@ -22,6 +22,26 @@ impl Pace {
         Pace { unit, burst: unit.saturating_mul(burst), paid_until: None }
     }
 
+    /// Takes one unit if it is within the pace, else nothing: whoever is refused is not put off further by asking.
+    ///
+    /// # Errors
+    /// The time after which it will be within the pace.
+    pub fn admit(&mut self, now: Instant) -> Result<(), Duration> {
+        let before = *self;
+        match self.take(1, now) {
+            None => Ok(()),
+            Some(delay) => {
+                *self = before;
+                Err(delay)
+            }
+        }
+    }
+
+    /// Whether nothing of the burst is used up.
+    pub fn is_rested(&self, now: Instant) -> bool {
+        self.paid_until.is_none_or(|paid| paid <= now)
+    }
+
     /// Takes units. `None`: within the pace. Else the time after which they would have been; they are taken all the same.
     pub fn take(&mut self, units: u32, now: Instant) -> Option<Duration> {
         let from = self.paid_until.map_or(now, |paid| paid.max(now));
@@ -34,6 +54,20 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_is_refused_may_come_back_after_the_time_he_was_told() {
+        let start = Instant::now();
+        let mut pace = Pace::new(10, 2);
+        assert!(pace.is_rested(start));
+        assert!(pace.admit(start).is_ok() && pace.admit(start).is_ok());
+        for _ in 0..100 {
+            assert_eq!(pace.admit(start), Err(Duration::from_millis(100)));
+        }
+        assert_eq!(pace.admit(start + Duration::from_millis(100)), Ok(()));
+        assert!(!pace.is_rested(start + Duration::from_millis(299)));
+        assert!(pace.is_rested(start + Duration::from_millis(300)));
+    }
 
     #[test]
     fn a_burst_passes_and_past_it_the_rate_holds() {

@@ -3,9 +3,10 @@
 //! Settings that are wrong change nothing: the old ones stay, and the status says so until the file is good again. What
 //! cannot change while the server runs is named.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -15,6 +16,7 @@ use crate::audit::{Outcome, Record};
 use crate::config::{self, Overrides, Settings};
 use crate::feeds::World;
 use crate::limits::SETTINGS_LOOK_INTERVAL;
+use crate::net::tls::server::ServerTls;
 use crate::protocol::Timestamp;
 
 /// Reads the settings again.
@@ -79,23 +81,33 @@ impl Reloader {
         self.world.audit.write(record).await;
     }
 
-    /// Reads the settings whenever their file has changed, and rests for one look: somebody may still be writing. Never ends.
+    /// Reads the settings whenever their file, or one of the certificate's, has changed, and rests for one look: somebody may
+    /// still be writing. Never ends.
     pub async fn watch(self: Arc<Self>) {
-        let Some(file) = self.overrides.config.clone() else { return std::future::pending().await };
         let mut looks = interval(SETTINGS_LOOK_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut taken = stamp(&file);
-        let mut before = taken;
+        let mut taken = self.stamps();
+        let mut before = taken.clone();
         loop {
             looks.tick().await;
-            let now = stamp(&file);
-            if now.is_some() && now == before && now != taken {
-                taken = now;
-                tracing::info!(file = %file.display(), "the settings file has changed");
+            let now = self.stamps();
+            if now == before && now != taken && now.values().all(Option::is_some) {
+                let changed = now.iter().find(|(file, stamp)| taken.get(*file) != Some(*stamp));
+                let file = changed.map(|(file, _)| file.display().to_string());
+                tracing::info!(file, "a file of the settings has changed");
+                taken = now.clone();
                 self.reload_by("file").await;
             }
             before = now;
         }
+    }
+
+    /// What the files look like that are watched.
+    fn stamps(&self) -> BTreeMap<PathBuf, Option<Stamp>> {
+        let settings = self.world.settings();
+        let tls = settings.tls.iter().flat_map(ServerTls::files);
+        let files = self.overrides.config.as_deref().into_iter().chain(tls);
+        files.map(|file| (file.to_owned(), stamp(file))).collect()
     }
 }
 
@@ -127,10 +139,21 @@ fn changes(old: &Settings, new: &Settings) -> Vec<String> {
     compare("backend", backends(old), backends(new));
     compare("source", sources(old), sources(new));
     compare("check", checks(old), checks(new));
+    if let (Some(old), Some(new)) = (&old.tls, &new.tls)
+        && !old.shows_the_same(new)
+    {
+        changes.push(format!(
+            "new connections see the certificate that is now in `{}`",
+            new.options().identity.certificate.display()
+        ));
+    }
     let fixed = [
         ("listen", old.listen != new.listen),
         ("state_dir", old.state_dir != new.state_dir),
         ("drain_timeout", old.drain_timeout != new.drain_timeout),
+        ("[tls]", old.tls.is_some() != new.tls.is_some()),
+        ("[limits]", old.limits != new.limits),
+        ("trusted_proxies", old.trusted_proxies != new.trusted_proxies),
         ("[auth]", old.auth != new.auth),
         ("[audit]", old.audit != new.audit),
         ("[billing]", old.tariff != new.tariff),

@@ -5,15 +5,19 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
-    VARY,
+    UPGRADE, VARY,
 };
 use http::{HeaderValue, Method, StatusCode};
 use poem::{Endpoint, EndpointExt, Request, Response, Route};
 
+use super::admission::Why;
 use super::answer::{error, json, names, not_allowed};
+use super::conversation::Handover;
 use super::documents::operation::{Access, Body, Gives, Operation, of};
 use super::documents::{ASYNCAPI_PATH, OPENAPI_PATH};
+use super::hosts::are_ours;
 use super::origin::{Verdict, judge};
+use super::proxies::{Client, Peer};
 use super::{App, control, dashboard, documents, push, upgrade};
 use crate::protocol::Feed;
 use crate::protocol::answer::{LiveAnswer, ReadyAnswer};
@@ -184,8 +188,13 @@ struct Guarded {
 impl Endpoint for Guarded {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> poem::Result<Response> {
-        let origin = judge(request.headers(), &self.app.world.settings().allowed_origins);
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let client = match self.client(&mut request) {
+            Ok(client) => client,
+            Err(refusal) => return Ok(*refusal),
+        };
+        let settings = self.app.world.settings();
+        let origin = judge(request.headers(), &settings.allowed_origins, client.scheme.as_deref());
         let mut response = match &origin {
             Verdict::Foreign => error(
                 StatusCode::FORBIDDEN,
@@ -210,6 +219,33 @@ impl Endpoint for Guarded {
 }
 
 impl Guarded {
+    /// Who asks, which the request then carries, unless what he asks is refused whatever it is.
+    fn client(&self, request: &mut Request) -> Result<Client, Box<Response>> {
+        let admission = &self.app.admission;
+        let refused = |code, message| Err(Box::new(error(StatusCode::BAD_REQUEST, code, message)));
+        let Some(peer) = request.extensions().get::<Peer>().copied() else {
+            return refused("no_peer", "this request comes from nowhere");
+        };
+        let Ok(client) = admission.client(peer, request.headers()) else {
+            let message = "`X-Forwarded-For` and `Forwarded` say different things; have the proxy remove the one it does not write";
+            return refused("contradiction", message);
+        };
+        let settings = self.app.world.settings();
+        if settings.listen.ip().is_loopback() && !client.is_proxied && !are_ours(request.headers(), &settings.hosts) {
+            admission.count(Why::ForeignHost);
+            let message = "this server is not called that; list the name in `hosts` of [server], or the proxy before it in `trusted_proxies`";
+            return Err(Box::new(error(StatusCode::MISDIRECTED_REQUEST, "foreign_host", message)));
+        }
+        if request.headers().contains_key(UPGRADE)
+            && let Some(handover) = request.extensions().get::<Handover>()
+            && let Err(refusal) = admission.shake_hands(&client, &handover.place)
+        {
+            return Err(Box::new(refusal.response()));
+        }
+        request.extensions_mut().insert(client.clone());
+        Ok(client)
+    }
+
     /// What a browser asks before a page of another origin may send a token.
     fn preflight(&self) -> Response {
         Response::builder()

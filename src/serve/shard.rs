@@ -28,6 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::burst::Burst;
+use super::farewell::Farewell;
 use super::socket::Socket;
 use super::telemetry::{Ending, Traffic};
 use crate::limits::{CLOSE_TIMEOUT, REPLY_BYTES_MAX, SWEEP_INTERVAL, WRITES_PER_YIELD};
@@ -89,7 +90,7 @@ pub enum Order {
         key: usize,
     },
     /// End every connection, and every later one.
-    CloseAll(CloseCode),
+    CloseAll(Farewell),
 }
 
 /// See the module.
@@ -101,7 +102,7 @@ pub struct Shard {
     /// The keys whose socket was full at the last try.
     blocked: Vec<usize>,
     /// Set once everybody has been sent away.
-    closed: Option<CloseCode>,
+    closed: Option<Farewell>,
     /// When it last looked for what is due.
     swept: Instant,
     ping: Bytes,
@@ -212,12 +213,11 @@ impl Shard {
             }
             Order::Close { key, frames, ending } => self.close(key, frames, ending),
             Order::Leave { key } => self.leave(key),
-            Order::CloseAll(code) => {
-                self.closed = Some(code);
-                let frame = frame::close(code, code.meaning());
+            Order::CloseAll(farewell) => {
+                self.closed = Some(farewell);
                 let keys: Vec<usize> = self.peers.iter().map(|(key, _)| key).collect();
                 for (count, key) in keys.into_iter().enumerate() {
-                    self.close(key, frame.clone(), Ending::Closed(code));
+                    self.send_away(key, farewell);
                     pause(count).await;
                 }
             }
@@ -234,7 +234,7 @@ impl Shard {
         }
         match self.closed {
             None => self.catch_up(key),
-            Some(code) => self.close(key, frame::close(code, code.meaning()), Ending::Closed(code)),
+            Some(farewell) => self.send_away(key, farewell),
         }
     }
 
@@ -325,6 +325,11 @@ impl Shard {
             self.peers[key].stage = Stage::Closing(Instant::now() + CLOSE_TIMEOUT);
             self.say(key, frames);
         }
+    }
+
+    /// Ends a connection because the server goes.
+    fn send_away(&mut self, key: usize, farewell: Farewell) {
+        self.close(key, farewell.frame(rand::random()), Ending::Closed(farewell.code()));
     }
 
     /// Ends a connection whose peer reads or answers too slowly.

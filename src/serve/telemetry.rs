@@ -12,6 +12,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use super::admission::Admission;
 use crate::checks::CheckState;
 use crate::feeds::World;
 use crate::feeds::host::{cpu_seconds, descriptors, resident_bytes};
@@ -111,9 +112,10 @@ pub struct Telemetry {
 
 impl Telemetry {
     /// Telemetry of a server and its connections.
-    pub fn new(world: &Arc<World>, traffic: &Arc<Traffic>) -> Telemetry {
+    pub fn new(world: &Arc<World>, traffic: &Arc<Traffic>, admission: &Arc<Admission>) -> Telemetry {
         let mut registry = Registry::with_prefix("veloflux");
-        registry.register_collector(Box::new(Scrape { world: Arc::clone(world), traffic: Arc::clone(traffic) }));
+        let (world, traffic, admission) = (Arc::clone(world), Arc::clone(traffic), Arc::clone(admission));
+        registry.register_collector(Box::new(Scrape { world, traffic, admission }));
         Telemetry { registry }
     }
 
@@ -129,6 +131,7 @@ impl Telemetry {
 struct Scrape {
     world: Arc<World>,
     traffic: Arc<Traffic>,
+    admission: Arc<Admission>,
 }
 
 impl fmt::Debug for Scrape {
@@ -189,7 +192,10 @@ impl Scrape {
             "connections_closed",
             "Feed connections ended, by the close code we sent; `peer`: the peer closed; `none`: without a close frame",
             rows,
-        )
+        )?;
+        let rows =
+            self.admission.refused().map(|(why, count)| (vec![("why", why.to_owned())], ConstCounter::new(count)));
+        write(out, "refused", "Connections and handshakes that were refused or cut off, by reason", rows)
     }
 
     fn checks(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -8,13 +8,13 @@ use http::header::{
 use http::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use poem::{Request, Response};
-use tokio::net::TcpStream;
 
 use super::answer::{error, not_allowed};
 use super::auth::{Entry, SUBPROTOCOL, offers_subprotocol};
+use super::conversation::Handover;
 use super::documents::operation::{Access, Body, Gives, Operation};
-use super::listener::Handover;
 use super::pass::Pass;
+use super::wire::Wire;
 use super::{App, connection};
 use crate::limits::REQUEST_HEAD_TIMEOUT;
 use crate::protocol::Feed;
@@ -75,8 +75,8 @@ pub async fn upgrade(app: Arc<App>, request: Request) -> Response {
 async fn connect(app: Arc<App>, handover: Handover, feed: Feed, pass: Option<Box<Pass>>) {
     let Handover { upgrade, place } = handover;
     let Ok(Ok(upgraded)) = tokio::time::timeout(REQUEST_HEAD_TIMEOUT, upgrade).await else { return };
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-        tracing::error!("an upgraded connection is not a plain socket");
+    let Ok(parts) = upgraded.downcast::<TokioIo<Wire>>() else {
+        tracing::error!("an upgraded connection is not what was accepted");
         return;
     };
     let _counted = app.world.connections.enter();

@@ -2,7 +2,6 @@
 //!
 //! A program that is missing fails its test: a check that was never tried against the real thing proves nothing.
 
-pub(crate) mod certificate;
 mod command;
 mod dns;
 mod grpc;
@@ -27,7 +26,7 @@ use veloflux::checks::{CheckSpec, CheckState, Monitor, Probe, ProbeOptions, Timi
 use veloflux::net::Target;
 use veloflux::protocol::Health;
 
-use crate::support::free_port;
+use crate::support::{certificate, free_port};
 
 /// Long enough for a check on a loaded machine, short enough to wait for.
 const TIMEOUT: Duration = Duration::from_millis(1500);

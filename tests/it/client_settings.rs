@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::checks::certificate;
 use crate::stub::{Stub, metrics, read_head, stay};
 use crate::support::Veloflux;
+use crate::support::certificate;
 use crate::support::command::Finished;
 
 /// A home with this file in the usual place.

@@ -84,10 +84,11 @@ fn a_body_is_optional_and_so_is_its_content_type() {
             assert!(kind.starts_with("application/json"), "{response:?}");
         }
         // No Content-Length at all, as `curl -X POST` sends it.
-        let text = format!("POST {path} HTTP/1.1\r\nHost: h\r\nAuthorization: {bearer}\r\nConnection: close\r\n\r\n");
+        let text =
+            format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {bearer}\r\nConnection: close\r\n\r\n");
         assert_eq!(http::exchange(server.address(), text.as_bytes()).status, 200);
         let chunked = format!(
-            "POST {path} HTTP/1.1\r\nHost: h\r\nAuthorization: {bearer}\r\nConnection: close\r\n\
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {bearer}\r\nConnection: close\r\n\
              Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
         );
         assert_eq!(http::exchange(server.address(), chunked.as_bytes()).status, 200);
@@ -147,7 +148,7 @@ fn a_body_past_the_limit_is_refused_and_one_at_the_limit_is_not() {
         response.error();
         // Announced and never sent: refused by the announcement, or by patience.
         let text = format!(
-            "POST {path} HTTP/1.1\r\nHost: h\r\nAuthorization: {bearer}\r\nContent-Length: 1000000000\r\n\r\n{{"
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {bearer}\r\nContent-Length: 1000000000\r\n\r\n{{"
         );
         let response = http::try_exchange(server.address(), text.as_bytes(), PATIENCE).expect("an answer");
         assert!(matches!(response.status, 408 | 413), "{response:?}");
@@ -159,7 +160,7 @@ fn a_body_that_never_comes_is_given_up() {
     let server = TestServer::start();
     let bearer = format!("Bearer {}", server.token());
     let text = format!(
-        "POST {CONTROL_PATH} HTTP/1.1\r\nHost: h\r\nAuthorization: {bearer}\r\nContent-Length: 100\r\n\r\n{{\"action\""
+        "POST {CONTROL_PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {bearer}\r\nContent-Length: 100\r\n\r\n{{\"action\""
     );
     let response = http::try_exchange(server.address(), text.as_bytes(), PATIENCE).expect("an answer");
     assert_eq!(response.status, 408, "{response:?}");

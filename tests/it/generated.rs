@@ -7,7 +7,7 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use veloflux::cli::{self, ENVIRONMENT, EXPRESSIONS, FILES, examples};
+use veloflux::cli::{self, ENVIRONMENT, EXPRESSIONS, FILES, SIGNALS, examples};
 use veloflux::exit::EXIT_CODES;
 use veloflux::output::schema::{CONTROL, CONTROL_DRY_RUN, Key, PROBE, RECORD_TYPES, RecordType, SHARED};
 use veloflux::protocol::Feed;
@@ -90,6 +90,12 @@ fn page(command: &clap::Command, name: &str) -> Vec<u8> {
             keys(&mut sections, CONTROL_DRY_RUN);
         }
         _ => {}
+    }
+    if name == "serve" {
+        sections.control("SH", ["SIGNALS"]);
+        for (signal, meaning) in SIGNALS {
+            sections.control("TP", []).text([bold(*signal)]).text([roman(*meaning)]);
+        }
     }
     sections.control("SH", ["EXIT STATUS"]);
     for (exit, meaning) in EXIT_CODES {

@@ -18,7 +18,7 @@ struct Refused {
 }
 
 const GOOD: &[(&str, &str)] = &[
-    ("Host", "veloflux.test"),
+    ("Host", "localhost"),
     ("Connection", "Upgrade"),
     ("Upgrade", "websocket"),
     ("Sec-WebSocket-Version", "13"),
@@ -48,7 +48,7 @@ fn refused() -> Vec<Refused> {
     let row = |name, request, status, header, says| Refused { name, request, status, header, says };
     let upgrade = Some(("upgrade", "websocket"));
     let version = Some(("sec-websocket-version", "13"));
-    let bare = request("GET /api/ws/metrics HTTP/1.1", &[("Host", "h")]);
+    let bare = request("GET /api/ws/metrics HTTP/1.1", &[("Host", "localhost")]);
     let old = request("GET /api/ws/metrics HTTP/1.0", GOOD);
     vec![
         row("no upgrade at all", bare, 426, upgrade, &["`Upgrade: websocket`"]),
@@ -274,7 +274,7 @@ fn a_connection_serves_several_requests_before_it_is_upgraded() {
     let server = TestServer::start();
     let mut socket = Socket::connect(server.address());
     for _ in 0..3 {
-        socket.send(b"GET /livez HTTP/1.1\r\nHost: h\r\n\r\n");
+        socket.send(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert_eq!(socket.response().status, 200);
     }
     socket.send(Socket::request(server.address(), &Feed::Status.path(), "").as_bytes());

@@ -77,6 +77,38 @@ fn the_control_api_keeps_foreign_pages_out_as_well() {
 }
 
 #[test]
+fn a_name_that_anybody_can_give_out_is_not_ours_and_one_in_the_settings_is() {
+    let settings = "[server]\nhosts = [\"fleet.example.com\"]\nallowed_origins = [\"https://ops.example.com\"]";
+    let proxied = TestServer::builder().config("[server]\ntrusted_proxies = [\"127.0.0.1\"]").start();
+    let server = TestServer::builder().config(settings).start();
+    let port = server.address().port();
+    for (host, ours) in [
+        (format!("127.0.0.1:{port}"), true),
+        (format!("localhost:{port}"), true),
+        (format!("fleet.example.com:{port}"), true),
+        ("ops.example.com".to_owned(), true),
+        (format!("evil.example:{port}"), false),
+        (format!("localhost.evil.example:{port}"), false),
+    ] {
+        // The page has loaded, its name now leads here: to the browser everything is of one origin.
+        for path in ["/metrics", "/", "/api/ws/metrics"] {
+            let own = format!("Origin: http://{host}\r\n");
+            for origin in ["", &own] {
+                let text = Socket::request(server.address(), path, origin);
+                let text = text.replace(&format!("Host: {}", server.address()), &format!("Host: {host}"));
+                let answer = http::exchange(server.address(), text.as_bytes());
+                assert_eq!(answer.status != 421, ours, "{path} of {host}, {origin:?}: {answer:?}");
+            }
+        }
+    }
+    let text = "GET /livez HTTP/1.1\r\nHost: fleet.example.com\r\nConnection: close\r\n\r\n";
+    assert_eq!(http::exchange(proxied.address(), text.as_bytes()).status, 200, "the proxy answers for the name");
+    let refused = http::exchange(TestServer::start().address(), text.as_bytes());
+    assert_eq!(refused.status, 421);
+    assert!(refused.error().1.contains("`hosts`"), "{refused:?}");
+}
+
+#[test]
 fn listening_beyond_loopback_wants_a_token_or_a_word() {
     // Refused before anything is bound, so this opens no port to the network.
     let home = crate::support::server::home();

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocket};
 use tokio_tungstenite::tungstenite::{Message, accept};
 
-use crate::checks::certificate::Certificate;
+use crate::support::certificate::Certificate;
 
 /// A listener on a port of its own. Its threads end with the process.
 pub(crate) struct Stub {

@@ -72,6 +72,10 @@ fn the_example_is_complete_and_good() {
     let shown = shown.replace("# password_file", "password_file").replace("# cacert", "cacert");
     let told = read(&shown).expect_err("files that are not there").to_string();
     assert!(!told.contains("unknown key"), "{told}");
+    let shown = EXAMPLE.replace("# [tls]", "[tls]").replace("# cert =", "cert =").replace("# key =", "key =");
+    let shown = shown.replace("# client_c", "client_c").replace("# connections =", "connections =");
+    let told = read(&shown).expect_err("files that are not there").to_string();
+    assert!(told.contains("`/etc/veloflux/cert.pem` as a certificate") && !told.contains("unknown key"), "{told}");
     for key in ["token_file", "feed_token_file", "password_file"] {
         assert!(
             told.contains(&format!("/etc/veloflux/{}", key.replace("_file", ""))) || told.contains("/etc/veloflux/pg")
@@ -220,6 +224,21 @@ fn flags_are_refused_in_the_words_of_the_file() {
         "`--backend`: backend `h:1` is there twice in pool `a`; leave one out\n`--check`: check `c` is there twice\n\
          `--listen` or `VELOFLUX_LISTEN`: `8080` is not an address with a port; write for example `127.0.0.1:8080` or `[::1]:8080`"
     );
+}
+
+#[test]
+fn a_socket_that_is_handed_over_says_where_and_is_held_to_the_same_rules() {
+    let at = |address: &'static str| {
+        move |overrides: &mut Overrides| {
+            overrides.inherited = Some(address.parse().expect(address));
+            overrides.listen = Some("127.0.0.1:1".to_owned());
+        }
+    };
+    let here = given("", at("127.0.0.1:9")).expect("this machine only");
+    assert_eq!(here.listen.port(), 9, "it goes before the flag");
+    let everywhere = given("", at("0.0.0.0:9")).expect_err("anybody could read the feeds");
+    assert!(everywhere.contains("`ListenStream=`") && everywhere.contains("feeds_public"), "{everywhere}");
+    assert!(given("[auth]\nfeeds_public = true", at("0.0.0.0:9")).is_ok());
 }
 
 #[test]

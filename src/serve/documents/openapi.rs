@@ -16,8 +16,12 @@ const ABOUT: &str = "Control, probes and pages of a veloflux server. The feeds t
 
 /// What every route may answer.
 const ALWAYS: &[(u16, &str)] = &[
+    (400, "What a trusted proxy says of where the request comes from contradicts itself."),
     (403, "A browser's page of an origin that is not let in, or a token without the right."),
     (405, "Another method; `Allow` names those there are."),
+    (421, "The `Host` is none of this server's names."),
+    (429, "Too many connections or handshakes of one address; `Retry-After` says when to come back."),
+    (503, "No room for another connection; `Retry-After` says when to come back."),
 ];
 
 /// The whole document.
@@ -100,10 +104,13 @@ fn operation(row: &Row, method: &Method, has_variables: bool, error: &Value, sch
     }
     if *access != Access::Anyone {
         failures.push((401, "No token, or none that is good."));
-        failures.push((503, "It cannot be told now whether the token is good."));
+        failures.push((503, "No room for another connection, or it cannot be told now whether the token is good."));
     }
     if takes.is_some() {
-        failures.push((400, "The body is not as it should be; the message names the key."));
+        failures.push((
+            400,
+            "The body is not as it should be; the message names the key. Or a trusted proxy contradicts itself.",
+        ));
         failures.push((408, "The body did not arrive in time."));
         failures.push((413, "The body is too long."));
     }

@@ -86,7 +86,7 @@ impl Peer {
     /// Writes whole frames to a connection for which nothing waits.
     pub(super) fn send(&mut self, bytes: &Bytes) -> Progress {
         let count = match self.link.socket.send(bytes) {
-            Ok(count) if count == bytes.len() => return Progress::Free,
+            Ok(count) if count == bytes.len() && self.link.socket.is_flushed() => return Progress::Free,
             Ok(count) => count,
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
             Err(_) => return Progress::Gone,
@@ -114,11 +114,14 @@ impl Peer {
             if backlog.tail.is_empty() {
                 backlog.tail = mem::take(&mut backlog.replies).into();
             }
-            if backlog.tail.is_empty() {
-                self.backlog = None;
-                return Progress::Free;
-            }
-            match self.link.socket.try_write(&backlog.tail) {
+            let socket = &self.link.socket;
+            let written =
+                if backlog.tail.is_empty() { socket.flush().map(|()| 0) } else { socket.try_write(&backlog.tail) };
+            match written {
+                Ok(_) if backlog.tail.is_empty() => {
+                    self.backlog = None;
+                    return Progress::Free;
+                }
                 Ok(count) => {
                     backlog.tail = backlog.tail.split_off(count);
                     backlog.since = now;

@@ -32,7 +32,7 @@ impl Shard {
 #[tokio::test]
 async fn an_end_is_counted_once_whoever_else_ends_it() {
     let (mut shard, key, _peer) = seated().await;
-    shard.obey(Order::CloseAll(CloseCode::GoingAway)).await;
+    shard.obey(Order::CloseAll(Farewell::Stop)).await;
     shard.obey(Order::Close { key, frames: frame::close(CloseCode::Done, ""), ending: Ending::ByPeer }).await;
     shard.obey(Order::Leave { key }).await;
     assert_eq!(shard.traffic.ended_so_far(Ending::Closed(CloseCode::GoingAway)), 1);

@@ -7,8 +7,8 @@ use serde_json::Value;
 use tokio_tungstenite::tungstenite::{Message, accept};
 
 use super::{probe, report};
-use crate::checks::certificate;
 use crate::stub::{Stub, metrics, read_head, stay};
+use crate::support::certificate;
 use crate::support::{TestServer, Veloflux};
 
 /// The verdict of a check of the first target.

@@ -2,6 +2,7 @@
 //! that do exactly what they are told (also what is wrong), and backends that can be killed.
 
 pub(crate) mod backend;
+pub(crate) mod certificate;
 pub(crate) mod command;
 pub(crate) mod disk;
 pub(crate) mod documents;

@@ -124,7 +124,8 @@ impl Builder {
             keep(pipe, rest);
         });
         let line = line_out.recv_timeout(PATIENCE).unwrap_or_default();
-        let address = line.trim_end().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
+        let address =
+            line.trim_end().strip_prefix("listening on ").and_then(|url| url.split_once("://")?.1.parse().ok());
         let Some(address) = address else {
             let _ = child.kill();
             let _ = child.wait();

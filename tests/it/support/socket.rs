@@ -90,6 +90,11 @@ impl Socket {
         self.send_frame(&Frame::text(text));
     }
 
+    /// The same connection once more.
+    pub(crate) fn another(&self) -> TcpStream {
+        self.stream.try_clone().expect("one more descriptor")
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn finish(&self) {
         let _ = self.stream.shutdown(Shutdown::Write);
@@ -271,7 +276,7 @@ impl Socket {
 }
 
 /// The first frame of `bytes` and how many bytes it took, once it is there in full.
-fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
+pub(crate) fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
     let (length, mut at) = match second & 0x7f {
         126 => (u64::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?)), 4),

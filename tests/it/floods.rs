@@ -1,0 +1,171 @@
+//! Peers that say too much, too little or nonsense, or never read: each is bounded and counted, and nobody else notices.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+use veloflux::limits::{INBOUND_MESSAGES_BURST, REQUEST_BODY_TIMEOUT, WRITE_TIMEOUT};
+use veloflux::protocol::Feed;
+
+use crate::support::{Frame, PATIENCE, Socket, TestServer, eventually};
+
+/// One figure of `/metrics`.
+fn figure(server: &TestServer, name: &str) -> f64 {
+    let text = server.get("/metrics").body;
+    let found = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    found.unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+#[test]
+fn an_answer_that_nobody_reads_ends_its_connection() {
+    let server = TestServer::start();
+    let mut stream = TcpStream::connect(server.address()).expect("it listens");
+    stream.set_write_timeout(Some(Duration::from_millis(200))).expect("a TCP option");
+    let request = b"GET /dashboard.js HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(5_000);
+    let began = Instant::now();
+    // More answers than the kernel takes; whether all the questions fit does not matter.
+    let _ = stream.write_all(&request);
+    eventually(WRITE_TIMEOUT + PATIENCE, || match figure(&server, "veloflux_refused_total{why=\"unread_answer\"}") {
+        1.0 => Ok(()),
+        other => Err(format!("{other} were cut off")),
+    });
+    assert!(began.elapsed() >= WRITE_TIMEOUT, "it had its time: {:?}", began.elapsed());
+    let resident = server.resident();
+    assert!(resident < 200 << 20, "{resident} bytes");
+}
+
+#[test]
+fn a_body_that_drips_is_given_up() {
+    let server = TestServer::start();
+    let mut socket = Socket::connect(server.address());
+    let began = Instant::now();
+    let head = format!(
+        "POST /api/ws/control HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Length: 1000\r\n\r\n",
+        server.token()
+    );
+    socket.send(head.as_bytes());
+    std::thread::scope(|scope| {
+        let mut dripping = socket.another();
+        scope.spawn(move || {
+            while began.elapsed() < REQUEST_BODY_TIMEOUT + Duration::from_secs(2) {
+                let _ = dripping.write_all(b" ");
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let answer = socket.response();
+        assert_eq!(answer.status, 408, "{answer:?}");
+        assert!(began.elapsed() >= REQUEST_BODY_TIMEOUT, "{:?}", began.elapsed());
+    });
+    assert!(socket.is_over_within(PATIENCE));
+}
+
+#[test]
+fn garbage_behind_a_request_is_refused_and_the_request_is_answered() {
+    let server = TestServer::start();
+    for garbage in [&b"\0\0\0\0\r\n\r\n"[..], b"GET\r\n\r\n", &[0xff; 4096], b"GET / HTTP/1.1\r\nA B: c\r\n\r\n"] {
+        let mut socket = Socket::connect(server.address());
+        socket.send(&[b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", garbage].concat());
+        assert_eq!(socket.response().status, 200);
+        // 400, where there is still a request to answer, and the end.
+        assert!(socket.is_over_within(PATIENCE), "{garbage:?}");
+    }
+    assert_eq!(server.get("/livez").status, 200);
+}
+
+#[test]
+fn ten_thousand_tiny_fragments_are_one_message() {
+    let server = TestServer::start();
+    let mut socket = server.open(Feed::Billing);
+    socket.json();
+    let question = format!("{{\"type\":\"ping\",\"timestamp\":\"{}\"}}", "x".repeat(9_970));
+    let bytes = question.as_bytes();
+    assert!(bytes.len() >= 10_000);
+    let mut frames = Frame::text(&question[..1]).more().bytes();
+    for byte in &bytes[1..bytes.len() - 1] {
+        frames.extend(Frame::continuation([*byte]).more().bytes());
+    }
+    frames.extend(Frame::continuation([bytes[bytes.len() - 1]]).bytes());
+    socket.send(&frames);
+    let answer = socket.json_until(PATIENCE, |message| message["type"] == "pong");
+    assert_eq!(answer["timestamp"].as_str().map(str::len), Some(9_970));
+    socket.close();
+}
+
+#[test]
+fn a_message_that_never_ends_costs_nobody_anything() {
+    let server = TestServer::start();
+    let mut reader = server.open(Feed::Metrics);
+    reader.json();
+    let before = server.resident();
+    let mut flooding = server.open(Feed::Billing);
+    flooding.json();
+    let first = Frame::text("").more().bytes();
+    let empty = Frame::continuation("").more().bytes().repeat(1_000);
+    flooding.send(&first);
+    let mut stream = flooding.another();
+    stream.set_write_timeout(Some(Duration::from_millis(50))).expect("a TCP option");
+    let (start, mut told) = (Instant::now(), 0);
+    while start.elapsed() < Duration::from_secs(5) {
+        let _ = stream.write(&empty);
+        while !reader.silent_for(Duration::from_millis(1)) {
+            reader.json();
+            told += 1;
+        }
+    }
+    assert!(told >= 2, "a message is due every two seconds, {told} came in {:?}", start.elapsed());
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown < 16 << 20, "{grown} bytes for a message that never ended");
+}
+
+#[test]
+fn endless_pings_end_with_4429_and_are_counted() {
+    let server = TestServer::start();
+    let mut socket = server.open(Feed::Billing);
+    socket.json();
+    let pings = Frame::ping("").bytes().repeat(INBOUND_MESSAGES_BURST as usize + 300);
+    socket.send(&pings);
+    assert_eq!(socket.close_frame_within(PATIENCE).close_code(), Some(4429));
+    eventually(PATIENCE, || match figure(&server, "veloflux_connections_closed_total{code=\"4429\"}") {
+        1.0 => Ok(()),
+        other => Err(format!("{other} are counted")),
+    });
+}
+
+#[test]
+fn peers_that_vanish_without_a_word_leave_nothing_behind() {
+    let server = TestServer::start();
+    let sockets: Vec<Socket> = (0..200).map(|_| server.open(Feed::Metrics)).collect();
+    eventually(PATIENCE, || match figure(&server, "veloflux_connections{}") {
+        200.0 => Ok(()),
+        open => Err(format!("{open} connections are open")),
+    });
+    for socket in sockets {
+        // Thrown away instead of closed.
+        SockRef::from(&socket.another()).set_linger(Some(Duration::ZERO)).expect("a TCP option");
+    }
+    eventually(PATIENCE, || match figure(&server, "veloflux_connections{}") {
+        0.0 => Ok(()),
+        open => Err(format!("{open} connections are still open")),
+    });
+    eventually(PATIENCE, || match figure(&server, "veloflux_connections_closed_total{code=\"none\"}") {
+        200.0 => Ok(()),
+        counted => Err(format!("{counted} are counted")),
+    });
+}
+
+#[test]
+fn whoever_is_let_go_before_a_handshake_is_counted() {
+    let server = TestServer::start();
+    let mut slow = Socket::connect(server.address());
+    slow.send(b"GET /api/ws/metrics HTTP/1.1\r\nHost:");
+    // One that was served and then says nothing is no slow one.
+    let mut idle = Socket::connect(server.address());
+    idle.send(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(idle.response().status, 200);
+    assert!(slow.is_over_within(PATIENCE) && idle.is_over_within(PATIENCE));
+    eventually(PATIENCE, || match figure(&server, "veloflux_refused_total{why=\"slow_request\"}") {
+        1.0 => Ok(()),
+        other => Err(format!("{other} were cut off")),
+    });
+}
