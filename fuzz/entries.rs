@@ -193,8 +193,8 @@ fn said(bytes: &[u8]) {
 
 fn settings(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    // Files it names are none of ours to read.
-    if text.contains("file") || text.contains("cacert") {
+    // Reading some devices never ends.
+    if text.contains("/dev/") {
         return;
     }
     let overrides = Overrides { state_dir: Some("/nowhere".into()), ..Overrides::default() };

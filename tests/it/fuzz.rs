@@ -15,19 +15,22 @@ use veloflux::sources::{KINDS, understand};
 
 use entries::ENTRIES;
 
-/// Time for each entry: some thousands of runs.
+/// Time for each entry by default: some hundreds or thousands of runs. `VELOFLUX_FUZZ=60` makes it a minute each.
 const SPAN: Duration = Duration::from_millis(700);
 
 #[test]
 fn whatever_an_entry_is_given_it_comes_back() {
-    // The same bytes every time: what fails here fails again.
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+    let longer = std::env::var("VELOFLUX_FUZZ").ok().and_then(|text| text.parse().ok()).map(Duration::from_secs);
+    let span = longer.unwrap_or(SPAN);
+    // A short run is the same every time: what fails here fails again.
+    let seed = if longer.is_some() { rand::random() } else { [7; 32] };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     for entry in ENTRIES {
         entry.samples.iter().for_each(|sample| (entry.run)(sample));
         let samples = proptest::sample::select(entry.samples.to_vec());
         let strategy = (samples, proptest::collection::vec(change(), 0..6), any::<bool>());
-        let (end, mut runs) = (Instant::now() + SPAN, 0);
+        let (end, mut runs) = (Instant::now() + span, 0);
         while Instant::now() < end || runs < 100 {
             let (sample, changes, from_nothing) = strategy.new_tree(&mut runner).expect("a value").current();
             let mut bytes = if from_nothing { Vec::new() } else { sample.to_vec() };
@@ -36,6 +39,7 @@ fn whatever_an_entry_is_given_it_comes_back() {
             assert!(run.is_ok(), "`{}` panics at {:?}", entry.name, bytes.escape_ascii().to_string());
             runs += 1;
         }
+        report(&format!("{}: {runs} runs", entry.name));
     }
 }
 
@@ -51,6 +55,11 @@ fn every_entry_is_a_target_and_every_kind_of_source_an_entry() {
     for kind in KINDS {
         assert!(understand(kind.name, &[]).is_some(), "`{}` is read by no fuzzer", kind.name);
     }
+}
+
+#[expect(clippy::print_stderr, reason = "a long run is made for these figures; the harness hides them in a short one")]
+fn report(told: &str) {
+    eprintln!("{told}");
 }
 
 /// One thing that is done to bytes.

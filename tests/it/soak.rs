@@ -5,8 +5,8 @@
 //! A run takes about twenty seconds; `VELOFLUX_SOAK=300` makes it five minutes. What is left out is a step of the machine's
 //! clock, which would be a step for everybody on it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -23,9 +23,6 @@ const SPAN: Duration = Duration::from_secs(16);
 
 /// What the server may have grown by at the end. It books and forgets all the time, and the allocator keeps some of that.
 const GROWTH_BYTES_MAX: u64 = 6 * 1024 * 1024;
-
-/// What is not booked yet may be lost by `kill -9`: a second, and how late the booking may be on a loaded machine.
-const UNBOOKED: Duration = Duration::from_millis(2_500);
 
 /// Requests that were sent, and those that were answered.
 #[derive(Default)]
@@ -46,47 +43,25 @@ impl Sent {
 /// Clients of every kind, until they are told to stop.
 struct Crowd {
     stop: Arc<AtomicBool>,
-    sent: Arc<Sent>,
     threads: Vec<JoinHandle<()>>,
-    /// How many had been answered, and when.
-    history: Arc<Mutex<Vec<(Instant, u64)>>>,
 }
 
 impl Crowd {
     fn start(address: std::net::SocketAddr, sent: &Arc<Sent>) -> Crowd {
         let stop = Arc::new(AtomicBool::new(false));
-        let history = Arc::new(Mutex::new(Vec::new()));
-        let mut threads: Vec<JoinHandle<()>> = (0..6)
-            .map(|kind| {
-                let (stop, sent) = (Arc::clone(&stop), Arc::clone(sent));
-                std::thread::spawn(move || {
-                    for round in 0.. {
-                        if stop.load(Ordering::Relaxed) {
-                            return;
-                        }
-                        visit(address, kind, round, &sent);
-                        std::thread::sleep(Duration::from_millis(10));
+        let threads = (0..6).map(|kind| {
+            let (stop, sent) = (Arc::clone(&stop), Arc::clone(sent));
+            std::thread::spawn(move || {
+                for round in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
                     }
-                })
+                    visit(address, kind, round, &sent);
+                    std::thread::sleep(Duration::from_millis(10));
+                }
             })
-            .collect();
-        let (stop_watch, watched, log) = (Arc::clone(&stop), Arc::clone(sent), Arc::clone(&history));
-        threads.push(std::thread::spawn(move || {
-            while !stop_watch.load(Ordering::Relaxed) {
-                let now = (Instant::now(), watched.answered.load(Ordering::SeqCst));
-                log.lock().expect("no holder panics").push(now);
-                std::thread::sleep(Duration::from_millis(50));
-            }
-        }));
-        Crowd { stop, sent: Arc::clone(sent), threads, history }
-    }
-
-    /// Answered in the last so much time.
-    fn answered_within(&self, span: Duration) -> u64 {
-        let now = self.sent.answered.load(Ordering::SeqCst);
-        let history = self.history.lock().expect("no holder panics");
-        let before = history.iter().rev().find(|(at, _)| at.elapsed() >= span).map_or(0, |(_, count)| *count);
-        now - before
+        });
+        Crowd { threads: threads.collect(), stop }
     }
 
     fn leave(self) {
@@ -203,13 +178,19 @@ fn after_a_bad_day_memory_is_back_nothing_is_open_the_ledger_is_right_and_every_
     let mut server = start();
     let crowd = Crowd::start(address, &sent);
 
-    // First with kills: each may cost what was not booked yet.
+    // First with kills, in the middle of the crowd: each may cost what was answered after the last booking, and an ordered
+    // message is made after one.
+    let answered = || sent.answered.load(Ordering::SeqCst);
     let (begun, mut kills, mut unbooked) = (Instant::now(), 0_u64, 0);
     while begun.elapsed() < span / 2 {
-        std::thread::sleep((span / 6).min(Duration::from_secs(5)));
-        unbooked += crowd.answered_within(UNBOOKED);
+        std::thread::sleep((span / 8).min(Duration::from_secs(5)));
+        let booked = answered();
+        usage(&server, &sent);
         server.signal(Signal::KILL);
         server.exit_within(PATIENCE);
+        // What was answered by then has been counted by its client in a moment.
+        std::thread::sleep(Duration::from_millis(100));
+        unbooked += answered() - booked;
         server = start();
         kills += 1;
     }
