@@ -76,7 +76,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control)
-            opts="-s -H -k -q -v -h --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help force-update pause resume check reload drain maintenance enable weight"
+            opts="-s -H -k -q -v -h --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help force-update pause resume check reload drain maintenance enable weight"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -186,7 +186,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__check)
-            opts="-s -H -k -q -v -h --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help"
+            opts="-s -H -k -q -v -h --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -296,7 +296,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__drain)
-            opts="-s -H -k -q -v -h --pool --for --reason --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help"
+            opts="-s -H -k -q -v -h --pool --for --reason --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -418,7 +418,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__enable)
-            opts="-s -H -k -q -v -h --pool --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help"
+            opts="-s -H -k -q -v -h --pool --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -532,7 +532,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__force__subcmd__update)
-            opts="-s -H -k -q -v -h --verify --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
+            opts="-s -H -k -q -v -h --verify --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -642,7 +642,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__maintenance)
-            opts="-s -H -k -q -v -h --pool --for --reason --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help"
+            opts="-s -H -k -q -v -h --pool --for --reason --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -764,7 +764,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__pause)
-            opts="-s -H -k -q -v -h --verify --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
+            opts="-s -H -k -q -v -h --verify --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -874,7 +874,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__reload)
-            opts="-s -H -k -q -v -h --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help"
+            opts="-s -H -k -q -v -h --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -984,7 +984,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__resume)
-            opts="-s -H -k -q -v -h --verify --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
+            opts="-s -H -k -q -v -h --verify --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1094,7 +1094,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__weight)
-            opts="-s -H -k -q -v -h --pool --for --reason --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help"
+            opts="-s -H -k -q -v -h --pool --for --reason --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1216,7 +1216,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__probe)
-            opts="-n -i -c -w -s -H -k -q -v -h --count --interval --pings --messages --parallel --wait --timeout --expect --budget --critical --warning --conformance --format --json --report --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
+            opts="-n -i -c -w -s -H -k -q -v -h --count --interval --pings --messages --parallel --wait --timeout --expect --budget --critical --warning --conformance --format --json --report --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1514,7 +1514,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__watch)
-            opts="-n -d -s -H -k -q -v -h --count --duration --timeout --until --stable-for --fail-if --format --json --select --changes --max-rate --stale-after --on-stale --record --replay --speed --exec --notify --on --cooldown --dashboard --max-attempts --base-delay --max-delay --backoff-factor --jitter --no-reconnect --ping-interval --ping-timeout --max-missed-pings --ping-mode --server --token-file --header --cacert --insecure --cert --key --resolve --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
+            opts="-n -d -s -H -k -q -v -h --count --duration --timeout --until --stable-for --fail-if --format --json --select --changes --max-rate --stale-after --on-stale --record --replay --speed --exec --notify --on --cooldown --dashboard --max-attempts --base-delay --max-delay --backoff-factor --jitter --no-reconnect --ping-interval --ping-timeout --max-missed-pings --ping-mode --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help backends metrics status billing health all"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

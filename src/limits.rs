@@ -197,6 +197,18 @@ pub const SHARD_QUEUE_LENGTH: usize = 128;
 /// Updates that may wait between the feeds and the hub. Five feeds, so it only fills when the hub is busy writing.
 pub const UPDATE_QUEUE_LENGTH: usize = 16;
 
+/// Messages of one feed that are kept for clients that come back. At the most that the `backends` feed says, fifty updates a
+/// tick, these are some seven minutes; of the other feeds, hours.
+pub const REPLAY_MESSAGES_MAX: u64 = 4096;
+
+/// Bytes of one feed that are kept for clients that come back. A thousand backends, all of them listed at every tick, still
+/// make a minute, in which a client tries five times.
+pub const REPLAY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of what was missed that are put together for one write. As much as the kernel keeps unsent, so that a slow reader
+/// holds no more than this of its own.
+pub const REPLAY_PIECE_BYTES: usize = UNSENT_BYTES_MAX as usize;
+
 /// Force-updates that may wait for one feed. They are answered together by one measurement, so few ever wait.
 pub const FORCE_QUEUE_LENGTH: usize = 64;
 
@@ -228,6 +240,26 @@ pub const INBOUND_BYTES_PER_SECOND: u32 = 1024 * 1024;
 /// How long the kernel waits for a peer to take or acknowledge what was sent before it gives the connection up. Ends what
 /// our own deadlines do not see: an answer nobody reads, a machine that is gone. Well past [`WRITE_TIMEOUT`], which says why.
 pub const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Shortest message that is compressed by itself, in bytes. Below it, 200 bytes become 170 at best.
+pub const DEFLATE_BYTES_MIN: usize = 256;
+
+/// How hard it is tried to make a message short, of 9. Each is compressed once for all connections; past 6 it takes longer
+/// and gets no shorter.
+pub const COMPRESSION_LEVEL: u32 = 6;
+
+/// Largest compressed form of a message that may have `message` bytes: a peer that compresses what cannot be compressed
+/// adds a little.
+pub const fn deflated_bytes_max(message: usize) -> usize {
+    message + message / 64 + 64
+}
+
+/// Bytes by which the room for a message grows at least while it is inflated.
+pub const INFLATE_STEP_BYTES: usize = 1024;
+
+/// Ends of a deflate stream in the middle of one message. One is allowed and hardly anybody sends it; each costs as much as
+/// setting up a decoder does.
+pub const DEFLATE_ENDS_MAX: usize = 8;
 
 /// Connections of one address, where the settings say nothing: a whole office behind one router fits, and a single host cannot
 /// take all places.

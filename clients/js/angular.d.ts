@@ -1,7 +1,7 @@
 import { InjectionToken, type OnDestroy } from '@angular/core';
 import { BehaviorSubject, type Observable } from 'rxjs';
 import type {
-  Backend, Billing, ControlAnswer, ControlParameters, FeedData, FeedName, HealthReport, LinkStateName, Metrics, PublishedOptions, Snapshot, Status,
+  Backend, Billing, ControlAnswer, ControlParameters, FeedData, FeedName, ForceUpdateAnswer, HealthReport, LinkStateName, Metrics, PublishedOptions, Snapshot, Status,
   VeloFlux, VeloFluxOptions,
 } from './veloflux.js';
 
@@ -37,7 +37,7 @@ export class VeloFluxWebSocketService implements OnDestroy {
   readonly client: VeloFlux;
   snapshot<Name extends FeedName>(feed: Name): Snapshot<FeedData[Name]>;
   getConnectionStatus(): Record<FeedName, Observable<LinkStateName>> & { [feed: string]: Observable<LinkStateName> };
-  forceUpdate(feed?: FeedName | 'all'): Promise<unknown>;
+  forceUpdate(feed?: FeedName | 'all'): Promise<ForceUpdateAnswer>;
   control(action: Parameters<VeloFlux['control']>[0], parameters?: ControlParameters): Promise<ControlAnswer>;
   ngOnDestroy(): void;
 }

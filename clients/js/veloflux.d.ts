@@ -1,5 +1,8 @@
 // Types of the JavaScript client of veloflux. What stands on the wire is held to the server's own types by its tests.
 
+// Only what says so is exported.
+export {};
+
 export type FeedName = 'backends' | 'metrics' | 'status' | 'billing' | 'health';
 export type Health = 'healthy' | 'degraded' | 'unhealthy' | 'unknown';
 export type Admin = 'enabled' | 'draining' | 'maintenance';
@@ -303,8 +306,18 @@ export interface VeloFluxEvents extends FeedData {
 
 export interface ControlAnswer {
   control: 'ok';
-  paused?: FeedName[];
-  [key: string]: unknown;
+  /** The feeds that are paused now. */
+  paused: FeedName[];
+  /** What a reload has changed, in words. */
+  changes?: string[];
+  /** The backend after an order about it. */
+  backend?: Backend;
+}
+
+export interface ForceUpdateAnswer {
+  force_update: 'triggered';
+  /** The feeds that measured afresh and were sent. */
+  feeds: FeedName[];
 }
 
 export interface ControlParameters {
@@ -338,7 +351,7 @@ export class VeloFlux extends Emitter<VeloFluxEvents> {
   /** Uses this token from now on; without one, what the option gives now. */
   authenticate(token?: TokenSource): Promise<void>;
   send(feed: FeedName, message: unknown): boolean;
-  forceUpdate(feed?: FeedName | 'all'): Promise<{ force_update: 'triggered'; feeds?: FeedName[] }>;
+  forceUpdate(feed?: FeedName | 'all'): Promise<ForceUpdateAnswer>;
   control(
     action?: 'check' | 'pause' | 'resume' | 'drain' | 'maintenance' | 'enable' | 'weight' | 'reload',
     parameters?: ControlParameters,

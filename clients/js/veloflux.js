@@ -338,7 +338,7 @@ export class Link extends Emitter {
   async authenticate(token = this.#options.token) {
     this.#options = { ...this.#options, token };
     const fresh = (await given(token)) ?? '';
-    if (this.connected) this.send({ type: 'auth', token: fresh });
+    if (this.connected && fresh) this.send({ type: 'auth', token: fresh });
     else if (this.#refused !== null && this.#refused !== fresh) this.open();
   }
 

@@ -48,6 +48,10 @@ pub struct ConnectionArgs {
     #[arg(long, value_name = "HOST:PORT:ADDRESS", global = true)]
     pub resolve: Vec<Pin>,
 
+    /// Do not offer to take messages compressed
+    #[arg(long, global = true)]
+    pub no_compression: bool,
+
     /// Longest time to connect: name lookup, TCP, TLS and upgrade together [default: 10s]
     #[arg(long, value_name = "DURATION", global = true, value_parser = positive)]
     pub connect_timeout: Option<Duration>,

@@ -11,6 +11,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::endpoint::Endpoint;
+use super::inflated::Inflated;
 use super::upgrade::{Opening, Terms};
 use crate::limits;
 use crate::net::dial::{self, DialError, Dialed, Peer, Phases, Stream};
@@ -28,13 +29,24 @@ pub struct Access {
     pub timeout: Duration,
     /// Pinned addresses and proxies.
     pub route: Arc<Route>,
+    /// Whether messages may come compressed.
+    pub compression: Compression,
+}
+
+/// Whether messages may come compressed. What we send is short and never is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Where the server can do it.
+    Offered,
+    /// Not at all.
+    Unwanted,
 }
 
 /// An open WebSocket.
 #[derive(Debug)]
 pub struct Connection {
     /// The socket.
-    pub socket: WebSocketStream<Stream>,
+    pub socket: WebSocketStream<Inflated>,
     /// The address that answered.
     pub peer: SocketAddr,
     /// How long dialling took.
@@ -141,7 +153,7 @@ async fn upgrade(
     endpoint: &Endpoint,
     access: &Access,
     mut stream: Stream,
-) -> Result<(WebSocketStream<Stream>, Terms), Refusal> {
+) -> Result<(WebSocketStream<Inflated>, Terms), Refusal> {
     let config = WebSocketConfig::default()
         .read_buffer_size(limits::CLIENT_READ_BUFFER_BYTES)
         .write_buffer_size(0)
@@ -154,7 +166,8 @@ async fn upgrade(
         return Err(answer.refusal(&mut stream).await);
     }
     let terms = opening.judge(&answer).map_err(|why| Refusal::Fault(Fault::Protocol("WebSocket", why)))?;
-    let socket = WebSocketStream::from_partially_read(stream, answer.rest, Role::Client, Some(config)).await;
+    let stream = Inflated::new(stream, answer.rest, terms.deflate);
+    let socket = WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await;
     Ok((socket, terms))
 }
 

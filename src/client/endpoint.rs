@@ -2,7 +2,7 @@
 
 use crate::net::route::is_loopback;
 use crate::net::{BadTarget, Target};
-use crate::protocol::message::LAST_ID;
+use crate::protocol::resume::LAST_ID;
 use crate::protocol::{EventId, Feed};
 use crate::secret::Secret;
 

@@ -28,7 +28,7 @@ pub enum Loss {
     Broken(Fault),
     /// The server broke RFC 6455.
     Violation(String),
-    /// The server announced a message of this many bytes.
+    /// The server announced a message of this many bytes, or began one that inflates to more.
     TooBig(usize),
     /// Pings in a row without a sign of life.
     Silent(u32),
@@ -117,7 +117,7 @@ impl fmt::Display for Loss {
             Loss::Broken(fault) => write!(f, "1006 no close frame, {fault}"),
             Loss::Violation(what) => write!(f, "1002 the server broke RFC 6455: {what}"),
             Loss::TooBig(bytes) => {
-                write!(f, "1009 a message of {bytes} bytes, more than {}", limits::CLIENT_MESSAGE_BYTES_MAX)
+                write!(f, "1009 a message of at least {bytes} bytes, more than {}", limits::CLIENT_MESSAGE_BYTES_MAX)
             }
             Loss::Silent(missed) => write!(f, "no sign of life after {missed} pings in a row"),
             Loss::Stale(silent) => write!(f, "no message for {}", passed(*silent)),

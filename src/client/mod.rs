@@ -12,6 +12,7 @@ pub mod event;
 pub mod fold;
 pub mod gap;
 pub mod heartbeat;
+pub mod inflated;
 pub mod journal;
 pub mod loss;
 pub mod origin;

@@ -24,9 +24,10 @@ use super::loss::{Loss, Verdict};
 use super::stale::{Patience, Staleness, WhenStale};
 use crate::limits;
 use crate::net::Fault;
-use crate::protocol::message::RESUMED;
+use crate::protocol::resume::RESUMED;
 use crate::protocol::{CloseCode, Timestamp};
 use crate::shutdown::Shutdown;
+use crate::websocket::deflate;
 
 /// How a session behaves.
 #[derive(Debug, Clone)]
@@ -314,7 +315,7 @@ impl Ping {
     }
 }
 
-pub(super) type Socket = tokio_tungstenite::WebSocketStream<crate::net::dial::Stream>;
+pub(super) type Socket = tokio_tungstenite::WebSocketStream<super::inflated::Inflated>;
 
 /// Sends one frame, at most [`limits::WRITE_TIMEOUT`].
 pub(super) async fn send(socket: &mut Socket, frame: Frame) -> Result<(), Loss> {
@@ -347,7 +348,13 @@ pub(super) fn loss(error: tungstenite::Error) -> Loss {
         tungstenite::Error::ConnectionClosed
         | tungstenite::Error::AlreadyClosed
         | tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Loss::Broken(Fault::Closed),
-        tungstenite::Error::Io(error) => Loss::Broken(Fault::from(error)),
+        tungstenite::Error::Io(error) => {
+            match error.get_ref().and_then(|inner| inner.downcast_ref::<deflate::Fault>()) {
+                Some(deflate::Fault::TooBig(bytes)) => Loss::TooBig(*bytes),
+                Some(fault) => Loss::Violation(fault.to_string()),
+                None => Loss::Broken(Fault::from(error)),
+            }
+        }
         tungstenite::Error::Capacity(CapacityError::MessageTooLong { size, .. }) => Loss::TooBig(size),
         tungstenite::Error::Protocol(error) => Loss::Violation(error.to_string().to_lowercase()),
         other => Loss::Violation(other.to_string()),

@@ -11,21 +11,23 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::connect::{Access, Refusal, headers_of, message, retry_after};
+use super::connect::{Access, Compression, Refusal, headers_of, message, retry_after};
 use super::endpoint::Endpoint;
 use crate::limits;
 use crate::net::Fault;
+use crate::websocket::deflate;
 
 /// Headers of an answer that are read. Tungstenite's number, and more than any server sends.
 const HEADERS_MAX: usize = 124;
 
 /// The headers of the handshake, in the case in which servers that do not know better look for them.
-const OWN_HEADERS: [(HeaderName, &str); 5] = [
+const OWN_HEADERS: [(HeaderName, &str); 6] = [
     (header::HOST, "Host"),
     (header::CONNECTION, "Connection"),
     (header::UPGRADE, "Upgrade"),
     (header::SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version"),
     (header::SEC_WEBSOCKET_KEY, "Sec-WebSocket-Key"),
+    (header::SEC_WEBSOCKET_EXTENSIONS, "Sec-WebSocket-Extensions"),
 ];
 
 /// The request of a handshake.
@@ -49,6 +51,8 @@ pub(super) struct Answer {
 pub struct Terms {
     /// The extensions in use.
     pub extensions: Option<String>,
+    /// What they say about compression, where it is one of them.
+    pub deflate: Option<deflate::Terms>,
     /// The subprotocol the server chose of those asked for.
     pub subprotocol: Option<String>,
 }
@@ -65,6 +69,10 @@ impl Opening {
             (header::SEC_WEBSOCKET_KEY, HeaderValue::from_str(&key).map_err(|error| error.to_string())?),
         ] {
             headers.insert(name, value);
+        }
+        headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
+        if access.compression == Compression::Offered {
+            headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(deflate::OFFER));
         }
         Ok(Opening { path: endpoint.path().to_owned(), key, headers })
     }
@@ -116,8 +124,9 @@ impl Opening {
             return Err("a 101 whose `Sec-WebSocket-Accept` does not answer our key".to_owned());
         }
         let words = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let terms = Terms {
+        let mut terms = Terms {
             extensions: words(header::SEC_WEBSOCKET_EXTENSIONS),
+            deflate: None,
             subprotocol: words(header::SEC_WEBSOCKET_PROTOCOL),
         };
         if let Some(extensions) = &terms.extensions
@@ -125,6 +134,7 @@ impl Opening {
         {
             return Err(format!("a 101 with extensions nobody asked for: {extensions}"));
         }
+        terms.deflate = deflate::agreed(headers)?;
         match &terms.subprotocol {
             Some(chosen) if !has_token(&self.headers, &header::SEC_WEBSOCKET_PROTOCOL, chosen) => {
                 Err(format!("a 101 with a subprotocol nobody asked for: {chosen}"))

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Failure;
 use crate::cli::{ColorChoice, ConnectionArgs, OutputArgs, Subject};
-use crate::client::connect::Access;
+use crate::client::connect::{Access, Compression};
 use crate::client::credentials::{self, Reach};
 use crate::client::endpoint::{Endpoint, Server};
 use crate::config::ClientSettings;
@@ -109,6 +109,7 @@ impl Setup {
                 headers,
                 timeout: args.connect_timeout.or(saved.connect_timeout).unwrap_or(CONNECT_TIMEOUT),
                 route: Arc::new(Route::from_environment(args.resolve.clone())),
+                compression: if args.no_compression { Compression::Unwanted } else { Compression::Offered },
             }),
             tokens: Tokens { file: args.token_file.clone(), saved: saved_file, ..Tokens::default() },
             reach: if insecure { Reach::Anywhere } else { Reach::Confidential },

@@ -23,6 +23,12 @@ pub enum Feed {
     Health,
 }
 
+/// The path of the WebSocket endpoint that carries several feeds.
+pub const SEVERAL_PATH: &str = "/api/ws";
+
+/// The query key with the feeds that are wanted there.
+pub const FEEDS: &str = "feeds";
+
 impl Feed {
     /// All feeds, in the order in which they are listed to people.
     pub const ALL: [Feed; 5] = [Feed::Backends, Feed::Metrics, Feed::Status, Feed::Billing, Feed::Health];
@@ -52,6 +58,17 @@ impl Feed {
     /// The path of the WebSocket endpoint, for example `/api/ws/metrics`.
     pub fn path(self) -> String {
         format!("/api/ws/{}", self.name())
+    }
+
+    /// The feeds that a list like `metrics,backends` names, each once, in the usual order. All of them without a list, or
+    /// where it says `all`.
+    ///
+    /// # Errors
+    /// The first word that names no feed.
+    pub fn several(list: Option<&str>) -> Result<Vec<Feed>, UnknownFeed> {
+        let Some(list) = list.filter(|list| *list != "all") else { return Ok(Feed::ALL.to_vec()) };
+        let named = list.split(',').map(|word| word.trim().parse()).collect::<Result<Vec<Feed>, _>>()?;
+        Ok(Feed::ALL.into_iter().filter(|feed| named.contains(feed)).collect())
     }
 
     /// The position in [`Feed::ALL`], for tables with one entry a feed.

@@ -34,6 +34,18 @@ pub enum Message {
 }
 
 impl Message {
+    /// The word of its `type`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Message::Backends(_) => "backends",
+            Message::BackendsUpdate(_) => "backends_update",
+            Message::Metrics(_) => "metrics",
+            Message::Status(_) => "status",
+            Message::Billing(_) => "billing",
+            Message::Health(_) => "health",
+        }
+    }
+
     /// The feed that sends it.
     pub const fn feed(&self) -> Feed {
         match self {
@@ -380,13 +392,6 @@ pub struct Envelope<M = Message> {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id: Option<EventId>,
 }
-
-/// The query key with the id of the last message a client has seen.
-pub const LAST_ID: &str = "last_id";
-
-/// The type of the message that says whether what came since [`LAST_ID`] follows, or the snapshot instead. It is about the
-/// connection and not news of the feed.
-pub const RESUMED: &str = "resumed";
 
 /// The answer to a client's `ping` message.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

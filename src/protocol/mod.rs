@@ -9,6 +9,7 @@ pub mod control;
 pub mod feed;
 pub mod health;
 pub mod message;
+pub mod resume;
 pub mod time;
 
 pub use close::CloseCode;

@@ -1,16 +1,28 @@
-//! Answers as an HTTP client sees them: JSON, errors as `{"error":{"code":…,"message":…}}`.
+//! What requests ask, and answers as an HTTP client sees them: JSON, errors as `{"error":{"code":…,"message":…}}`.
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, StatusCode};
-use poem::Response;
+use poem::{Request, Response};
 use serde::Serialize;
 
 use crate::protocol::control::{ErrorAnswer, ErrorBody};
+use crate::protocol::feed::UnknownFeed;
 
 /// An error answer: a word for programs and a sentence for people.
 pub fn error(status: StatusCode, code: &str, message: impl Into<String>) -> Response {
     let error = ErrorBody { code: code.to_owned(), message: message.into() };
     json(status, &ErrorAnswer { error })
+}
+
+/// 404 with the feeds there are.
+pub fn unknown_feed(unknown: &UnknownFeed) -> Response {
+    error(StatusCode::NOT_FOUND, "unknown_feed", unknown.to_string())
+}
+
+/// The first value of a key in the query.
+pub fn parameter(request: &Request, name: &str) -> Option<String> {
+    let query = request.uri().query().unwrap_or_default();
+    url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
 /// The names of methods, as they stand in a header.

@@ -19,18 +19,25 @@ use super::pass::Pass;
 use super::shard::Link;
 use super::socket::Socket;
 use super::telemetry::Ending;
+use super::track::Subscription;
 use crate::limits::{
     CLOSE_TIMEOUT, INBOUND_BYTES_BURST, INBOUND_BYTES_PER_SECOND, INBOUND_MESSAGES_BURST, INBOUND_MESSAGES_PER_SECOND,
     INTRODUCTION_TIMEOUT, READ_BYTES,
 };
 use crate::protocol::control::ErrorBody;
 use crate::protocol::message::{ErrorMessage, Inbound, Pong, Spoken};
-use crate::protocol::{CloseCode, Feed, Timestamp};
+use crate::protocol::{CloseCode, Timestamp};
 use crate::websocket::{Received, Receiver, frame};
 
 /// Serves one upgraded connection until it is gone. `early` are bytes that came glued to the handshake. A connection of
 /// somebody known has a `pass`, which ends.
-pub async fn serve(socket: Socket, early: Vec<u8>, feed: Feed, hub: &Hub, mut pass: Option<Box<Pass>>) {
+pub async fn serve(
+    socket: Socket,
+    early: Vec<u8>,
+    subscriptions: Vec<Subscription>,
+    hub: &Hub,
+    mut pass: Option<Box<Pass>>,
+) {
     let link = Arc::new(Link::new(socket));
     let mut peer = None;
     if let Some(pass) = &mut pass
@@ -42,7 +49,7 @@ pub async fn serve(socket: Socket, early: Vec<u8>, feed: Feed, hub: &Hub, mut pa
             None => return,
         }
     }
-    let Some(seat) = hub.attach(&link, feed).await else {
+    let Some(seat) = hub.attach(&link, subscriptions).await else {
         // The server stopped between the handshake and now. Best effort: the socket is closed right after.
         let _ = link.socket.try_write(&hub.farewell());
         link.socket.end_writing();
@@ -176,7 +183,7 @@ struct Speaker {
 impl Default for Box<Speaker> {
     fn default() -> Self {
         Box::new(Speaker {
-            receiver: Receiver::default(),
+            receiver: Receiver::new(None),
             messages: Pace::new(INBOUND_MESSAGES_PER_SECOND, INBOUND_MESSAGES_BURST),
             bytes: Pace::new(INBOUND_BYTES_PER_SECOND, INBOUND_BYTES_BURST),
             closing: false,

@@ -5,14 +5,15 @@
 //! replaced.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::burst::Stream;
 use super::farewell::Farewell;
 use super::shard::{Link, Order, Shard};
+use super::stream::{Stream, Streams};
 use super::telemetry::{Ending, Traffic};
+use super::track::Subscription;
 use crate::feeds::Change;
 use crate::limits::SHARD_QUEUE_LENGTH;
 use crate::protocol::Feed;
@@ -22,9 +23,7 @@ use crate::shutdown::Shutdown;
 pub struct Hub {
     shards: Vec<mpsc::Sender<Order>>,
     next: AtomicUsize,
-    /// Names this run of the streams.
-    epoch: u32,
-    streams: [Mutex<Stream>; Feed::ALL.len()],
+    streams: Arc<Streams>,
     /// How everybody was sent away, once that has begun.
     farewell: OnceLock<Farewell>,
 }
@@ -32,29 +31,27 @@ pub struct Hub {
 impl Hub {
     /// Starts `shards` shards. They end when everybody has been sent away.
     pub fn start(shards: usize, traffic: &Arc<Traffic>, shutdown: &Shutdown) -> Hub {
+        let streams = Arc::new(Streams::new(rand::random()));
         let start = |_| {
             let (sender, orders) = mpsc::channel(SHARD_QUEUE_LENGTH);
             // A shard writes to thousands of sockets in one go and yields by hand; tokio's budget would make every
             // socket look blocked after 128 writes.
-            shutdown.spawn(tokio::task::unconstrained(Shard::new(Arc::clone(traffic)).run(orders)));
+            let shard = Shard::new(Arc::clone(&streams), Arc::clone(traffic));
+            shutdown.spawn(tokio::task::unconstrained(shard.run(orders)));
             sender
         };
-        Hub {
-            shards: (0..shards).map(start).collect(),
-            next: AtomicUsize::new(0),
-            epoch: rand::random(),
-            streams: Default::default(),
-            farewell: OnceLock::new(),
-        }
+        Hub { shards: (0..shards).map(start).collect(), next: AtomicUsize::new(0), streams, farewell: OnceLock::new() }
+    }
+
+    /// What a feed says, and has said, for readers that are no connections of a shard.
+    pub fn stream(&self, feed: Feed) -> &Stream {
+        self.streams.of(feed)
     }
 
     /// Sends a change to every connection of the feed. Returns when each has been handed its bytes, or, where a peer does
     /// not read, has been noted as behind.
     pub async fn publish(&self, feed: Feed, change: Change) {
-        let burst = {
-            let mut stream = self.streams[feed.index()].lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::new(stream.burst(feed, self.epoch, change))
-        };
+        let burst = self.streams.of(feed).publish(change);
         let mut waiting = Vec::with_capacity(self.shards.len());
         for shard in &self.shards {
             let (done, handed) = oneshot::channel();
@@ -68,20 +65,18 @@ impl Hub {
         }
     }
 
-    /// Takes a connection that has just been upgraded. It is sent the current state at once, then every burst.
-    /// `None` while the server is stopping.
-    pub async fn attach(&self, link: &Arc<Link>, feed: Feed) -> Option<Seat> {
+    /// Takes a connection that has just been upgraded. It is sent what it has missed, or the current state, at once, then
+    /// every burst. `None` while the server is stopping.
+    pub async fn attach(&self, link: &Arc<Link>, subscriptions: Vec<Subscription>) -> Option<Seat> {
         let shard = &self.shards[self.next.fetch_add(1, Ordering::Relaxed) % self.shards.len()];
         let (seated, key) = oneshot::channel();
-        shard.send(Order::Attach { link: Arc::clone(link), feed, seated }).await.ok()?;
+        shard.send(Order::Attach { link: Arc::clone(link), subscriptions, seated }).await.ok()?;
         Some(Seat { key: key.await.ok()?, shard: shard.clone() })
     }
 
     /// The feeds that have not said anything yet.
     pub fn silent(&self) -> Vec<Feed> {
-        let silent =
-            |feed: &Feed| self.streams[feed.index()].lock().unwrap_or_else(PoisonError::into_inner).is_silent();
-        Feed::ALL.into_iter().filter(silent).collect()
+        Feed::ALL.into_iter().filter(|feed| self.stream(*feed).newest().is_none()).collect()
     }
 
     /// What to say to somebody who comes when everybody has been sent away.

@@ -21,10 +21,13 @@ mod pass;
 pub mod proxies;
 mod push;
 pub mod reload;
+mod ring;
 pub mod routes;
 pub mod shard;
 pub mod socket;
+mod stream;
 pub mod telemetry;
+mod track;
 mod upgrade;
 mod wire;
 

@@ -22,6 +22,7 @@ use super::{App, control, dashboard, documents, push, upgrade};
 use crate::protocol::Feed;
 use crate::protocol::answer::{LiveAnswer, ReadyAnswer};
 use crate::protocol::control::{CONTROL_PATH, FORCE_UPDATE_PATH, TICKET_PATH};
+use crate::protocol::feed::SEVERAL_PATH;
 
 /// How a row answers.
 type Answer = fn(Arc<App>, Request) -> BoxFuture<'static, Response>;
@@ -133,8 +134,15 @@ pub const ROUTES: &[Row] = &[
         path: "/api/ws/:feed",
         methods: &[Method::GET],
         about: "a feed, over WebSocket",
-        operation: &upgrade::FEED,
-        answer: |app, request| Box::pin(upgrade::upgrade(app, request)),
+        operation: &upgrade::ONE,
+        answer: |app, request| Box::pin(upgrade::one(app, request)),
+    },
+    Row {
+        path: SEVERAL_PATH,
+        methods: &[Method::GET],
+        about: "several feeds over one WebSocket",
+        operation: &upgrade::SEVERAL,
+        answer: |app, request| Box::pin(upgrade::several(app, request)),
     },
     Row {
         path: "/api/sources/:source",

@@ -1,9 +1,10 @@
 //! A shard: one task that owns the writing half of many connections.
 //!
-//! A connection has no queue of bursts. The shard keeps, per connection, the number of the newest burst it was given and,
-//! while the kernel takes no more for it, a backlog: the rest of the frame in hand and control frames behind it. When that
-//! has left and newer bursts have come in the meantime, the peer gets the newest one, or, if it missed more than that, the
-//! current snapshot. So a slow reader costs a few bytes, never slows another, and always ends up with the truth.
+//! A connection has no queue of bursts. The shard keeps, per connection and feed, the number of the newest message it was
+//! given ([`Track`]) and, while the kernel takes no more for it, a backlog: the rest of the frame in hand and control frames
+//! behind it. When that has left and newer bursts have come in the meantime, the peer gets the newest one, or, if it missed
+//! more than that, the current snapshot. So a slow reader costs a few bytes, never slows another, and always ends up with
+//! the truth. What a peer missed while it was away is given in the same way, piece by piece out of the ring.
 //!
 //! How a connection ends:
 //! - the reader asks for it ([`Order::Close`]), everybody is sent away ([`Order::CloseAll`]), or a deadline passes: nothing
@@ -27,10 +28,12 @@ use slab::Slab;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
-use super::burst::Burst;
+use super::burst::{Burst, Said};
 use super::farewell::Farewell;
 use super::socket::Socket;
+use super::stream::Streams;
 use super::telemetry::{Ending, Traffic};
+use super::track::{Step, Subscription, Track};
 use crate::limits::{CLOSE_TIMEOUT, REPLY_BYTES_MAX, SWEEP_INTERVAL, WRITES_PER_YIELD};
 use crate::protocol::{CloseCode, Feed, SERVER_PING_INTERVAL, SERVER_PING_TIMEOUT};
 use crate::websocket::frame;
@@ -62,7 +65,7 @@ pub enum Order {
         /// The connection.
         link: Arc<Link>,
         /// What it wants to hear.
-        feed: Feed,
+        subscriptions: Vec<Subscription>,
         /// Told the key.
         seated: oneshot::Sender<usize>,
     },
@@ -106,6 +109,7 @@ pub struct Shard {
     /// When it last looked for what is due.
     swept: Instant,
     ping: Bytes,
+    streams: Arc<Streams>,
     traffic: Arc<Traffic>,
     /// Not yet counted in `traffic`: shards would take its cache lines from each other at every write.
     handed: [Handed; Feed::ALL.len()],
@@ -115,6 +119,15 @@ pub struct Shard {
 struct Handed {
     frames: u64,
     bytes: u64,
+}
+
+impl Handed {
+    /// Writes so many frames to a connection for which nothing waits.
+    fn hand(&mut self, peer: &mut Peer, bytes: &Bytes, frames: u64) -> Progress {
+        self.frames += frames;
+        self.bytes += bytes.len() as u64;
+        peer.send(bytes)
+    }
 }
 
 /// Why the shard wakes up.
@@ -127,7 +140,7 @@ enum Wake {
 
 impl Shard {
     /// A shard without connections.
-    pub fn new(traffic: Arc<Traffic>) -> Shard {
+    pub fn new(streams: Arc<Streams>, traffic: Arc<Traffic>) -> Shard {
         Shard {
             peers: Slab::new(),
             listeners: Default::default(),
@@ -136,6 +149,7 @@ impl Shard {
             closed: None,
             swept: Instant::now(),
             ping: frame::ping().into(),
+            streams,
             traffic,
             handed: Default::default(),
         }
@@ -197,7 +211,7 @@ impl Shard {
 
     async fn obey(&mut self, order: Order) {
         match order {
-            Order::Attach { link, feed, seated } => self.attach(link, feed, seated),
+            Order::Attach { link, subscriptions, seated } => self.attach(link, &subscriptions, seated),
             Order::Publish(burst, done) => {
                 self.publish(burst).await;
                 // Whoever published may have stopped waiting.
@@ -224,18 +238,34 @@ impl Shard {
         }
     }
 
-    fn attach(&mut self, link: Arc<Link>, feed: Feed, seated: oneshot::Sender<usize>) {
-        let key = self.peers.insert(Peer::new(link, feed, Instant::now()));
-        self.listeners[feed.index()].push(key);
+    fn attach(&mut self, link: Arc<Link>, subscriptions: &[Subscription], seated: oneshot::Sender<usize>) {
+        let mut tracks = Vec::with_capacity(subscriptions.len());
+        let mut greeting = Vec::new();
+        for Subscription { feed, since } in subscriptions {
+            let (track, told) = self.streams.of(*feed).enter(*since);
+            tracks.push(track);
+            if let Some(told) = told {
+                self.traffic.resumed(told);
+                frame::text(&told.document(), &mut greeting);
+            }
+        }
+        let key = self.peers.insert(Peer::new(link, tracks, Instant::now()));
+        for Subscription { feed, .. } in subscriptions {
+            self.listeners[feed.index()].push(key);
+        }
         if seated.send(key).is_err() {
             // The reader is gone, so nobody else will say it.
             self.leave(key);
             return;
         }
-        match self.closed {
-            None => self.catch_up(key),
-            Some(farewell) => self.send_away(key, farewell),
+        if let Some(farewell) = self.closed {
+            self.send_away(key, farewell);
+            return;
         }
+        if !greeting.is_empty() {
+            self.say(key, greeting);
+        }
+        self.catch_up_all(key);
     }
 
     fn leave(&mut self, key: usize) {
@@ -243,9 +273,11 @@ impl Shard {
         if peer.is_blocked() {
             self.blocked.retain(|blocked| *blocked != key);
         }
-        let listeners = &mut self.listeners[peer.feed.index()];
-        if let Some(index) = listeners.iter().position(|listener| *listener == key) {
-            listeners.swap_remove(index);
+        for track in peer.tracks.all() {
+            let listeners = &mut self.listeners[track.feed().index()];
+            if let Some(index) = listeners.iter().position(|listener| *listener == key) {
+                listeners.swap_remove(index);
+            }
         }
         if peer.is_open() {
             self.traffic.ended(Ending::Vanished);
@@ -253,40 +285,63 @@ impl Shard {
     }
 
     async fn publish(&mut self, burst: Arc<Burst>) {
-        let feed = burst.feed.index();
-        self.latest[feed] = Some(burst);
+        let feed = burst.feed;
+        self.latest[feed.index()] = Some(burst);
         let mut index = 0;
         // Nothing else runs on this shard meanwhile, so the list stays as it is across the pauses.
-        while let Some(&key) = self.listeners[feed].get(index) {
-            self.catch_up(key);
+        while let Some(&key) = self.listeners[feed.index()].get(index) {
+            self.catch_up(key, feed);
             index += 1;
             pause(index).await;
         }
         self.report();
     }
 
-    /// Gives a connection that is free to take it the newest burst, if it does not have it.
-    fn catch_up(&mut self, key: usize) {
+    /// Gives a connection what it does not have of a feed, as far as it is free to take it.
+    fn catch_up(&mut self, key: usize, feed: Feed) {
+        while self.step(key, feed) {}
+    }
+
+    /// As [`Shard::catch_up`], of all its feeds: each has its turn, also where the kernel takes only a little at a time.
+    fn catch_up_all(&mut self, key: usize) {
+        for _ in 0..self.peers[key].tracks.all().len() {
+            if self.peers[key].is_blocked() {
+                return;
+            }
+            let feed = self.peers[key].tracks.take_turn();
+            self.catch_up(key, feed);
+        }
+    }
+
+    /// Gives a connection that is free to take it the next thing it does not have. Whether another may follow at once.
+    fn step(&mut self, key: usize, feed: Feed) -> bool {
         let peer = &mut self.peers[key];
         if peer.is_blocked() || !peer.is_open() {
-            return;
+            return false;
         }
-        let Some(burst) = &self.latest[peer.feed.index()] else { return };
-        let (bytes, frames) = match burst.number - peer.sent {
-            0 => return,
-            1 if peer.sent > 0 => (&burst.bytes, burst.frames),
-            // It is new, or has missed something.
-            _ => (burst.snapshot(), 1),
+        let Some(burst) = &self.latest[feed.index()] else { return false };
+        let handed = &mut self.handed[feed.index()];
+        let (progress, more) = match peer.tracks.of(feed).next(burst, self.streams.of(feed)) {
+            Step::Nothing => return false,
+            Step::News => (handed.hand(peer, &burst.said.frames, burst.said.count()), false),
+            Step::Snapshot { missed } => {
+                self.traffic.missed(feed, missed);
+                (handed.hand(peer, &burst.snapshot().frames, 1), false)
+            }
+            Step::Replay { said, after } => {
+                let count = said.iter().map(|said| said.last() - after.max(said.first.seq - 1)).sum();
+                (handed.hand(peer, &joined(&said, after), count), true)
+            }
+            Step::Lost { told, missed } => {
+                self.traffic.missed(feed, missed);
+                self.traffic.resumed(told);
+                let mut frame = Vec::new();
+                frame::text(&told.document(), &mut frame);
+                (peer.say(frame), true)
+            }
         };
-        if peer.sent > 0 {
-            self.traffic.missed(peer.feed, burst.number - peer.sent - 1);
-        }
-        peer.sent = burst.number;
-        let handed = &mut self.handed[peer.feed.index()];
-        handed.frames += frames;
-        handed.bytes += bytes.len() as u64;
-        let progress = peer.send(bytes);
         self.settle(key, progress);
+        more && progress == Progress::Free
     }
 
     /// Sends control frames or an answer, behind what waits.
@@ -304,7 +359,7 @@ impl Shard {
         }
         self.settle(key, progress);
         if progress == Progress::Free {
-            self.catch_up(key);
+            self.catch_up_all(key);
         }
     }
 
@@ -336,8 +391,11 @@ impl Shard {
     fn cut_off(&mut self, key: usize) {
         let peer = &mut self.peers[key];
         self.traffic.ended(Ending::Closed(CloseCode::TooSlow));
-        let latest = self.latest[peer.feed.index()].as_ref().map_or(0, |burst| burst.number);
-        self.traffic.missed(peer.feed, latest - peer.sent);
+        for track in peer.tracks.all() {
+            if let Some(burst) = &self.latest[track.feed().index()] {
+                self.traffic.missed(track.feed(), track.left_behind(burst));
+            }
+        }
         peer.stage = Stage::Closing(Instant::now() + CLOSE_TIMEOUT);
         let goodbye = frame::close(CloseCode::TooSlow, CloseCode::TooSlow.meaning());
         if peer.is_blocked() {
@@ -399,6 +457,14 @@ impl Shard {
             pause(count).await;
         }
         self.report();
+    }
+}
+
+/// The frames of these behind number `after`, for one write. One that is alone is shared, however big it is.
+fn joined(said: &[Arc<Said>], after: u64) -> Bytes {
+    match said {
+        [one] => one.frames_after(after),
+        many => many.iter().map(|said| said.frames_after(after)).collect::<Vec<_>>().concat().into(),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::checks::CheckState;
 use crate::feeds::World;
 use crate::feeds::host::{cpu_seconds, descriptors, resident_bytes};
 use crate::protocol::close::CLOSE_CODES;
+use crate::protocol::resume::Resumed;
 use crate::protocol::{CloseCode, Feed, Health};
 
 /// How a feed connection ended.
@@ -60,6 +61,8 @@ struct FeedTraffic {
     messages: Count,
     bytes: Count,
     skipped: Count,
+    recovered: Count,
+    unrecovered: Count,
 }
 
 impl Traffic {
@@ -75,11 +78,17 @@ impl Traffic {
         traffic.bytes.add(bytes);
     }
 
-    /// A connection was too slow for this many ticks.
-    pub fn missed(&self, feed: Feed, ticks: u64) {
-        if ticks > 0 {
-            self.feeds[feed.index()].skipped.add(ticks);
+    /// A connection was too slow for this many messages.
+    pub fn missed(&self, feed: Feed, messages: u64) {
+        if messages > 0 {
+            self.feeds[feed.index()].skipped.add(messages);
         }
+    }
+
+    /// A client that came back was told whether it is given what it missed.
+    pub fn resumed(&self, told: Resumed) {
+        let traffic = &self.feeds[told.feed.index()];
+        if told.recovered { &traffic.recovered } else { &traffic.unrecovered }.add(1);
     }
 
     /// A connection ended.
@@ -181,8 +190,17 @@ impl Scrape {
         write(out, "connections_opened", "Feed connections upgraded", feeds(|traffic| &traffic.opened))?;
         write(out, "messages", "Messages handed to connections", feeds(|traffic| &traffic.messages))?;
         write(out, "message_bytes", "Bytes of frames handed to connections", feeds(|traffic| &traffic.bytes))?;
-        let help = "Ticks that connections missed because their peers read too slowly";
+        let help = "Messages that connections missed because their peers read too slowly";
         write(out, "lagged", help, feeds(|traffic| &traffic.skipped))?;
+        let resumed = [("true", feeds(|traffic| &traffic.recovered)), ("false", feeds(|traffic| &traffic.unrecovered))];
+        let resumed = resumed.into_iter().flat_map(|(recovered, rows)| {
+            rows.map(|(mut labels, count)| {
+                labels.push(("recovered", recovered.to_owned()));
+                (labels, count)
+            })
+        });
+        let help = "Clients that came back and were given what they missed, or the snapshot instead";
+        write(out, "resumed", help, resumed)?;
         let by_code = CLOSE_CODES.iter().zip(&self.traffic.closed);
         let by_code = by_code.map(|((code, ..), count)| (code.code().to_string(), count));
         let others = [("peer".to_owned(), &self.traffic.by_peer), ("none".to_owned(), &self.traffic.vanished)];

@@ -1,4 +1,4 @@
-//! From a request for a feed to a feed connection.
+//! From a request for one feed or several to a feed connection.
 
 use std::sync::Arc;
 
@@ -9,21 +9,27 @@ use http::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use poem::{Request, Response};
 
-use super::answer::{error, not_allowed};
+use super::answer::{error, not_allowed, parameter, unknown_feed};
 use super::auth::{Entry, SUBPROTOCOL, offers_subprotocol};
 use super::conversation::Handover;
 use super::documents::operation::{Access, Body, Gives, Operation};
 use super::pass::Pass;
+use super::track::Subscription;
 use super::wire::Wire;
 use super::{App, connection};
 use crate::limits::REQUEST_HEAD_TIMEOUT;
 use crate::protocol::Feed;
+use crate::protocol::feed::FEEDS;
+use crate::protocol::resume::{LAST_ID, Since};
 use crate::websocket::handshake::{Refusal, accept};
 
 /// What the route of a feed is like.
-pub const FEED: Operation = Operation {
+pub const ONE: Operation = Operation {
     access: Access::Reader,
-    query: &[],
+    query: &[(
+        LAST_ID,
+        "The id of the last message that was seen: what came since follows, or it is said that it does not.",
+    )],
     takes: None,
     gives: &[Gives {
         status: 101,
@@ -36,13 +42,49 @@ pub const FEED: Operation = Operation {
     ],
 };
 
+/// What the route of several feeds is like.
+pub const SEVERAL: Operation = Operation {
+    query: &[
+        (FEEDS, "Their names, with commas between them; `all` or nothing for all."),
+        (
+            LAST_ID,
+            "The ids of the last messages that were seen: `backends:<id>,metrics:<id>`. Each feed is answered by itself.",
+        ),
+    ],
+    fails: &[
+        (400, "The handshake is broken."),
+        (404, "One of the names is no feed."),
+        (426, "No handshake; a header that belongs to it is missing, mostly because a proxy dropped it."),
+    ],
+    ..ONE
+};
+
 /// Answers `GET /api/ws/<feed>`: 101 and a connection, or what is wrong.
-pub async fn upgrade(app: Arc<App>, request: Request) -> Response {
-    let feed: Feed = match request.raw_path_param("feed").unwrap_or_default().parse() {
-        Ok(feed) => feed,
-        Err(unknown) => return error(StatusCode::NOT_FOUND, "unknown_feed", format!("{unknown}")),
+pub async fn one(app: Arc<App>, request: Request) -> Response {
+    match request.raw_path_param("feed").unwrap_or_default().parse() {
+        Ok(feed) => {
+            let since = Since::one(parameter(&request, LAST_ID).as_deref());
+            upgrade(app, request, vec![Subscription { feed, since }]).await
+        }
+        Err(unknown) => unknown_feed(&unknown),
+    }
+}
+
+/// Answers `GET /api/ws?feeds=<feed>,<feed>`: several feeds on one connection.
+pub async fn several(app: Arc<App>, request: Request) -> Response {
+    let feeds = match Feed::several(parameter(&request, FEEDS).as_deref()) {
+        Ok(feeds) => feeds,
+        Err(unknown) => return unknown_feed(&unknown),
     };
-    let entry = match app.guard.open(&request, &[feed]).await {
+    let last_id = parameter(&request, LAST_ID);
+    let since = |feed| Subscription { feed, since: Since::of_several(last_id.as_deref(), feed) };
+    let subscriptions = feeds.into_iter().map(since).collect();
+    upgrade(app, request, subscriptions).await
+}
+
+async fn upgrade(app: Arc<App>, request: Request, subscriptions: Vec<Subscription>) -> Response {
+    let feeds: Vec<Feed> = subscriptions.iter().map(|subscription| subscription.feed).collect();
+    let entry = match app.guard.open(&request, &feeds).await {
         Ok(entry) => entry,
         Err(refusal) => return *refusal,
     };
@@ -55,10 +97,10 @@ pub async fn upgrade(app: Arc<App>, request: Request) -> Response {
     };
     let pass = match entry {
         Entry::Open => None,
-        Entry::With(rights) => Some(Box::new(Pass::new(Arc::clone(&app), vec![feed], Some(rights)))),
-        Entry::Unsaid => Some(Box::new(Pass::new(Arc::clone(&app), vec![feed], None))),
+        Entry::With(rights) => Some(Box::new(Pass::new(Arc::clone(&app), feeds, Some(rights)))),
+        Entry::Unsaid => Some(Box::new(Pass::new(Arc::clone(&app), feeds, None))),
     };
-    app.connections.spawn(connect(Arc::clone(&app), handover.clone(), feed, pass));
+    app.connections.spawn(connect(Arc::clone(&app), handover.clone(), subscriptions, pass));
     let mut response = Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)
         .header(UPGRADE, "websocket")
@@ -71,8 +113,8 @@ pub async fn upgrade(app: Arc<App>, request: Request) -> Response {
     response
 }
 
-/// Waits until the 101 has left, then serves the feed until the peer is gone.
-async fn connect(app: Arc<App>, handover: Handover, feed: Feed, pass: Option<Box<Pass>>) {
+/// Waits until the 101 has left, then serves the feeds until the peer is gone.
+async fn connect(app: Arc<App>, handover: Handover, subscriptions: Vec<Subscription>, pass: Option<Box<Pass>>) {
     let Handover { upgrade, place } = handover;
     let Ok(Ok(upgraded)) = tokio::time::timeout(REQUEST_HEAD_TIMEOUT, upgrade).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Wire>>() else {
@@ -80,11 +122,11 @@ async fn connect(app: Arc<App>, handover: Handover, feed: Feed, pass: Option<Box
         return;
     };
     let _counted = app.world.connections.enter();
-    app.traffic.opened(feed);
+    subscriptions.iter().for_each(|subscription| app.traffic.opened(subscription.feed));
     // Nothing, mostly. hyper's buffer keeps its 8 KiB for as long as anybody holds a piece of it, so it goes now.
     let (socket, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
     drop(parts.read_buf);
-    connection::serve(socket.into(), early, feed, &app.hub, pass).await;
+    connection::serve(socket.into(), early, subscriptions, &app.hub, pass).await;
     drop(place);
 }
 

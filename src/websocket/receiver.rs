@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
+use super::deflate::{Fault, Filter, Terms};
 use super::position::Position;
 use crate::limits::RECEIVE_BUFFER_BYTES;
 use crate::protocol::{CloseCode, INBOUND_MESSAGE_BYTES_MAX};
@@ -30,12 +31,8 @@ pub struct Receiver {
     position: Position,
     /// A message has come that made the context's buffer grow.
     grown: bool,
-}
-
-impl Default for Receiver {
-    fn default() -> Self {
-        Receiver { context: context(), position: Position::default(), grown: false }
-    }
+    /// Where compression was agreed on.
+    filter: Option<Box<Filter>>,
 }
 
 /// An engine with a small buffer. The buffer grows for a long message and does not shrink again.
@@ -49,13 +46,24 @@ fn context() -> WebSocketContext {
 }
 
 impl Receiver {
+    /// The state of a stream on which nothing has come. `deflate`: what was agreed on about compression, if anything.
+    pub fn new(deflate: Option<Terms>) -> Receiver {
+        let filter = deflate.map(|terms| Box::new(Filter::new(terms, Role::Server, INBOUND_MESSAGE_BYTES_MAX)));
+        Receiver { context: context(), position: Position::default(), grown: false, filter }
+    }
+
     /// Takes bytes from the front of `input` up to the end of one message. `None`: all of it is used up and no message
     /// is complete. Frames to be sent back are appended to `replies`.
     ///
     /// # Errors
     /// The code to close the connection with. The receiver must not be used again after that.
     pub fn next(&mut self, input: &mut &[u8], replies: &mut Vec<u8>) -> Result<Option<Received>, CloseCode> {
-        let read = self.context.read(&mut Slices { input, replies, position: &mut self.position });
+        let (filter, mut fault) = (self.filter.as_deref_mut(), None);
+        let position = &mut self.position;
+        let read = self.context.read(&mut Slices { input, replies, position, filter, fault: &mut fault });
+        if let Some(fault) = fault {
+            return Err(fault.code());
+        }
         match read {
             Ok(Message::Text(text)) => {
                 self.grown |= text.len() > RECEIVE_BUFFER_BYTES;
@@ -84,14 +92,23 @@ struct Slices<'a, 'b> {
     input: &'a mut &'b [u8],
     replies: &'a mut Vec<u8>,
     position: &'a mut Position,
+    filter: Option<&'a mut Filter>,
+    /// What the filter has found, when it has been asked for more than came before that.
+    fault: &'a mut Option<Fault>,
 }
 
 impl Read for Slices<'_, '_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.input.is_empty() {
+        let count = match &mut self.filter {
+            None => self.input.read(buffer)?,
+            Some(filter) => filter.read(self.input, buffer).unwrap_or_else(|fault| {
+                *self.fault = Some(fault);
+                0
+            }),
+        };
+        if count == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let count = self.input.read(buffer)?;
         self.position.advance(&buffer[..count]);
         Ok(count)
     }
@@ -133,7 +150,7 @@ mod tests {
 
     /// Everything that comes out of `bytes` when they arrive in pieces that end at `cuts`.
     fn run(bytes: &[u8], cuts: &[usize]) -> (Vec<Received>, Vec<u8>, Option<CloseCode>) {
-        let (mut receiver, mut replies, mut events) = (Receiver::default(), Vec::new(), Vec::new());
+        let (mut receiver, mut replies, mut events) = (Receiver::new(None), Vec::new(), Vec::new());
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
         cuts.extend([0, bytes.len()]);
         cuts.sort_unstable();
@@ -179,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_long_message_leaves_no_long_buffer() {
-        let mut receiver = Receiver::default();
+        let mut receiver = Receiver::new(None);
         let mut replies = Vec::new();
         let message = masked(0x81, &[b'x'; 10_000]);
         let mut input = &message[..];

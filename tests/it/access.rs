@@ -229,6 +229,29 @@ fn roles_and_scopes_say_what_may_be_done() {
 }
 
 #[test]
+fn a_socket_of_several_feeds_wants_a_token_that_reads_every_one() {
+    let server = guarded("", "");
+    let token = hs256(&claims(json!({"scope": "feed:metrics feed:status"})));
+    for (query, status) in [("?feeds=metrics,status", 101), ("?feeds=metrics,billing", 403), ("", 403)] {
+        let (_, answer) = upgrade(&server, &format!("/api/ws{query}"), &format!("Authorization: Bearer {token}\r\n"));
+        assert_eq!(answer.status, status, "{query}: {answer:?}");
+    }
+    assert_eq!(upgrade(&server, "/api/ws?feeds=metrics", "").1.status, 401);
+    let say = |query: &str| {
+        let path = format!("/api/ws{query}");
+        let (mut socket, response) = upgrade(&server, &path, "Sec-WebSocket-Protocol: veloflux.v1\r\n");
+        assert_eq!(response.status, 101, "{response:?}");
+        socket.send_text(&json!({"type": "auth", "token": token}).to_string());
+        socket
+    };
+    let mut allowed = say("?feeds=status,metrics");
+    let mut kinds = [allowed.json()["type"].to_string(), allowed.json()["type"].to_string()];
+    kinds.sort();
+    assert_eq!(kinds, ["\"metrics\"", "\"status\""]);
+    assert_eq!(close_code(&mut say("?feeds=metrics,billing")), 4403);
+}
+
+#[test]
 fn a_roll_holds_hashes_of_static_tokens() {
     let home = home();
     let file = home.path().join("tokens");

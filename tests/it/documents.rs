@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use veloflux::protocol::Feed;
 use veloflux::protocol::close::CLOSE_CODES;
 use veloflux::protocol::control::{Command, parse_force_update};
+use veloflux::protocol::feed::SEVERAL_PATH;
 use veloflux::serve::documents::{ASYNCAPI_PATH, OPENAPI_PATH};
 use veloflux::serve::routes::ROUTES;
 
@@ -93,11 +94,13 @@ fn every_feed_message_and_close_code_is_described() {
         assert_eq!(channel["address"], feed.path());
         let seconds = format!("{} s", feed.cadence().as_secs());
         assert!(channel["description"].as_str().is_some_and(|text| text.contains(&seconds)), "{channel}");
-        for kind in [feed.name(), "pong", "error", "ping", "auth"] {
+        for kind in [feed.name(), "pong", "error", "resumed", "ping", "auth"] {
             assert!(channel["messages"][kind].is_object(), "{feed}: {kind}");
         }
         assert_eq!(channel["messages"]["backends_update"].is_object(), feed == Feed::Backends);
     }
+    assert_eq!(channels["several"]["address"], SEVERAL_PATH);
+    assert_eq!(channels["several"]["messages"].as_object().map(|messages| messages.len()), Some(11), "every kind");
     let codes: Vec<Value> = CLOSE_CODES.iter().map(|(code, ..)| code.code().into()).collect();
     let described = FEEDS.value["x-close-codes"].as_array().expect("a list");
     assert_eq!(described.iter().map(|row| row["code"].clone()).collect::<Vec<_>>(), codes);

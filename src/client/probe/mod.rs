@@ -20,6 +20,7 @@ use super::upgrade::Terms;
 use crate::expression::Expression;
 use crate::net::certificate;
 use crate::net::dial::{Phases, Stream};
+use crate::websocket::deflate::Tally;
 
 /// What a probe asks for.
 #[derive(Debug, Clone)]
@@ -70,6 +71,8 @@ pub struct Trial {
     pub status: Option<u16>,
     /// What was agreed on in the WebSocket handshake.
     pub terms: Option<Terms>,
+    /// What compression saved, where it was agreed on.
+    pub inflated: Option<Tally>,
     /// Until when the server's certificate is valid.
     pub certificate: Option<SystemTime>,
     /// How long it took to the end, the trials of conformance left out; none when it was cut short.

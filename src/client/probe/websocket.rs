@@ -34,18 +34,31 @@ pub(super) async fn run(endpoint: &Endpoint, access: &Access, plan: &Plan, trial
         }
     };
     let Connection { mut socket, peer, phases, upgrade } = connection;
-    trial.met(peer, phases, socket.get_ref());
+    trial.met(peer, phases, socket.get_ref().stream());
     (trial.upgrade, trial.status, trial.terms) = (Some(upgrade), Some(101), Some(terms));
+    let talked = talk(&mut socket, endpoint, access, plan, trial).await;
+    trial.inflated = socket.get_ref().tally();
+    talked
+}
+
+/// Listens, pings and says goodbye.
+async fn talk(
+    socket: &mut Socket,
+    endpoint: &Endpoint,
+    access: &Access,
+    plan: &Plan,
+    trial: &mut Trial,
+) -> Result<(), Failure> {
     let wanted = plan.messages.unwrap_or(u32::from(endpoint.feed.is_some() || !plan.expectations.is_empty()));
     if wanted > 0 {
         let mut audience = Audience::new(endpoint.feed, plan);
-        let heard = hear(&mut audience, &mut socket, access.timeout, wanted, trial).await;
+        let heard = hear(&mut audience, socket, access.timeout, wanted, trial).await;
         audience.report(wanted, trial);
         heard?;
     }
-    ping(&mut socket, plan.pings, trial).await?;
+    ping(socket, plan.pings, trial).await?;
     let started = Instant::now();
-    goodbye(&mut socket, started + access.timeout).await.map_err(|reason| wrong("close", reason))?;
+    goodbye(socket, started + access.timeout).await.map_err(|reason| wrong("close", reason))?;
     trial.close = Some(started.elapsed());
     Ok(())
 }

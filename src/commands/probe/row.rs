@@ -11,9 +11,12 @@ use crate::exit::Exit;
 use crate::net::certificate;
 use crate::net::fault::in_words;
 use crate::output::record::milliseconds;
-use crate::output::report::{Check, Expiry, Failure, Handshake, Messages, Phases, Pings, Row, Run, Verdict};
+use crate::output::report::{
+    Check, Compression, Expiry, Failure, Handshake, Messages, Phases, Pings, Row, Run, Verdict,
+};
 use crate::output::summary::Spread;
 use crate::protocol::Timestamp;
+use crate::websocket::deflate::Tally;
 
 /// The row of a target, and what its runs mean for the exit code.
 pub(super) fn of(endpoint: &Endpoint, runs: &[Tried], retries: u32, limits: &Limits) -> (Row, Exit) {
@@ -72,6 +75,7 @@ pub(super) fn of(endpoint: &Endpoint, runs: &[Tried], retries: u32, limits: &Lim
         handshake: last
             .and_then(|trial| trial.terms.clone())
             .map(|terms| Handshake { extensions: terms.extensions, subprotocol: terms.subprotocol }),
+        compression: compression(&trials),
         certificate: not_after.and_then(|then| Some(until(timestamp(then)?, now))),
         token,
         failure,
@@ -210,6 +214,15 @@ fn messages(trials: &[&Trial]) -> Option<Messages> {
     let received = trials.iter().map(|trial| trial.messages).sum();
     let longest = trials.iter().filter_map(|trial| trial.longest_gap).max();
     (received > 0).then(|| Messages { received, longest_gap_ms: longest.map(milliseconds) })
+}
+
+fn compression(trials: &[&Trial]) -> Option<Compression> {
+    let all = trials.iter().filter_map(|trial| trial.inflated);
+    let sum = |all: Compression, one: Tally| Compression {
+        wire_bytes: all.wire_bytes + one.wire,
+        plain_bytes: all.plain_bytes + one.plain,
+    };
+    all.fold(None, |before, one| Some(sum(before.unwrap_or(Compression { wire_bytes: 0, plain_bytes: 0 }), one)))
 }
 
 fn until(at: Timestamp, now: SystemTime) -> Expiry {

@@ -61,6 +61,8 @@ pub struct Row {
     pub messages: Option<Messages>,
     /// What was agreed on in the WebSocket handshake; null where there was none.
     pub handshake: Option<Handshake>,
+    /// What compression saved, in all runs; null where it was not agreed on.
+    pub compression: Option<Compression>,
     /// The certificate of the server; null without TLS.
     pub certificate: Option<Expiry>,
     /// The token it was shown, where it says when it expires.
@@ -123,6 +125,15 @@ pub struct Handshake {
     pub extensions: Option<String>,
     /// The subprotocol in use.
     pub subprotocol: Option<String>,
+}
+
+/// What compression saved. Bytes of data frames, their headers included.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Compression {
+    /// As they came.
+    pub wire_bytes: u64,
+    /// As they would have come uncompressed.
+    pub plain_bytes: u64,
 }
 
 /// When something stops being valid.
@@ -328,6 +339,7 @@ mod sample {
             retries: 0,
             messages: Some(Messages { received: 1, longest_gap_ms: None }),
             handshake: Some(Handshake { extensions: None, subprotocol: None }),
+            compression: Some(Compression { wire_bytes: 300, plain_bytes: 1_200 }),
             certificate: Some(Expiry { at, seconds_left: 2_592_000 }),
             token: None,
             failure: None,

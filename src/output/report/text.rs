@@ -1,6 +1,6 @@
 //! The report for people: a line a target, times in milliseconds; below it what there is to say about it.
 
-use super::{Check, Phases, Pings, Report, Row, Spread, Verdict};
+use super::{Check, Compression, Phases, Pings, Report, Row, Spread, Verdict};
 use crate::output::{Paint, clean};
 
 /// How much a report says.
@@ -82,6 +82,9 @@ impl Row {
             facts.push(format!("extensions {}", agreed(&handshake.extensions)));
             facts.push(format!("subprotocol {}", agreed(&handshake.subprotocol)));
         }
+        if let Some(Compression { wire_bytes, plain_bytes }) = self.compression {
+            facts.push(format!("{plain_bytes} bytes in {wire_bytes}"));
+        }
         if self.retries > 0 {
             facts.push(format!("passed or given up after {} more tries", self.retries));
         }
@@ -138,7 +141,13 @@ mod tests {
     #[test]
     fn whoever_looks_closely_is_told_every_check() {
         let text = sample::report().lines(Paint::PLAIN, Detail::Full).join("\n");
-        for words in ["p50/p95/p99 0.20/0.30/0.30 ms", "extensions none", "skipped tls: not needed", "ok tcp 0.12 ms"] {
+        for words in [
+            "p50/p95/p99 0.20/0.30/0.30 ms",
+            "extensions none",
+            "1200 bytes in 300",
+            "skipped tls: not needed",
+            "ok tcp 0.12 ms",
+        ] {
             assert!(text.contains(words), "{words}: {text}");
         }
     }

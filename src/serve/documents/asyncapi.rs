@@ -6,8 +6,10 @@ use super::VERSION;
 use super::messages::{Described, Spoken, all};
 use super::schemas::{Dialect, Schemas};
 use crate::protocol::close::{Advice, CLOSE_CODES};
+use crate::protocol::feed::SEVERAL_PATH;
 use crate::protocol::{Feed, INBOUND_MESSAGE_BYTES_MAX, SERVER_PING_INTERVAL, SERVER_PING_TIMEOUT};
 use crate::serve::auth::SUBPROTOCOL;
+use crate::serve::upgrade;
 
 const ABOUT: &str = "Live, measured values of a service fleet over WebSocket (RFC 6455): one JSON document per text frame. \
     The current state comes on connecting, then one message a tick, and a change that matters at once. `id` is \
@@ -20,8 +22,8 @@ pub fn document() -> Value {
     let mut schemas = Schemas::new(Dialect::Draft7);
     let messages = all(&mut schemas);
     let channels: Map<String, Value> =
-        Feed::ALL.iter().map(|feed| (feed.name().to_owned(), channel(*feed, &messages))).collect();
-    let operations: Map<String, Value> = Feed::ALL.iter().flat_map(|feed| operations(*feed, &messages)).collect();
+        Carrier::all().map(|carrier| (carrier.name().to_owned(), channel(carrier, &messages))).collect();
+    let operations: Map<String, Value> = Carrier::all().flat_map(|carrier| operations(carrier, &messages)).collect();
     let described: Map<String, Value> =
         messages.iter().map(|message| (message.name.clone(), component(message))).collect();
     json!({
@@ -82,44 +84,93 @@ fn schemes() -> Map<String, Value> {
     schemes.as_object().expect("an object").clone()
 }
 
-fn channel(feed: Feed, messages: &[Described]) -> Value {
-    let seconds = feed.cadence().as_secs();
-    let carried: Map<String, Value> = carried(feed, messages)
+/// What a connection carries.
+#[derive(Debug, Clone, Copy)]
+enum Carrier {
+    One(Feed),
+    /// As many feeds as its client names.
+    Several,
+}
+
+impl Carrier {
+    fn all() -> impl Iterator<Item = Carrier> {
+        Feed::ALL.into_iter().map(Carrier::One).chain([Carrier::Several])
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Carrier::One(feed) => feed.name(),
+            Carrier::Several => "several",
+        }
+    }
+
+    fn address(self) -> String {
+        match self {
+            Carrier::One(feed) => feed.path(),
+            Carrier::Several => SEVERAL_PATH.to_owned(),
+        }
+    }
+
+    fn about(self) -> String {
+        match self {
+            Carrier::One(feed) => format!(
+                "The current state at once, then a message every {} s, and changes that matter at once.",
+                feed.cadence().as_secs()
+            ),
+            Carrier::Several => {
+                "Several feeds on one connection, each as it is on one of its own; all of them where none is named."
+                    .to_owned()
+            }
+        }
+    }
+
+    /// What may stand behind the `?`.
+    fn query(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Carrier::One(_) => upgrade::ONE.query,
+            Carrier::Several => upgrade::SEVERAL.query,
+        }
+    }
+}
+
+fn channel(carrier: Carrier, messages: &[Described]) -> Value {
+    let on_it: Map<String, Value> = carried(carrier, messages)
         .map(|message| (message.name.clone(), reference(&["components", "messages", &message.name])))
         .collect();
+    let query = [("ticket", "See the security scheme `ticket`.")].iter().chain(carrier.query());
+    let query: Map<String, Value> =
+        query.map(|(name, about)| ((*name).to_owned(), json!({"type": "string", "description": about}))).collect();
     json!({
-        "address": feed.path(),
-        "title": feed.name(),
-        "description": format!("The current state at once, then a message every {seconds} s, and changes that matter at once."),
-        "messages": carried,
+        "address": carrier.address(),
+        "title": carrier.name(),
+        "description": carrier.about(),
+        "messages": on_it,
         "bindings": {"ws": {
             "method": "GET",
-            "query": {
-                "type": "object",
-                "properties": {"ticket": {"type": "string", "description": "See the security scheme `ticket`."}},
-            },
+            "query": {"type": "object", "properties": query},
             "bindingVersion": "0.1.0",
         }},
     })
 }
 
-/// Every message that may stand on the connections of a feed.
-fn carried(feed: Feed, messages: &[Described]) -> impl Iterator<Item = &Described> {
-    messages.iter().filter(move |message| !matches!(message.spoken, Spoken::By(other) if other != feed))
+/// Every message that may stand on a connection.
+fn carried(carrier: Carrier, messages: &[Described]) -> impl Iterator<Item = &Described> {
+    let elsewhere = move |spoken| matches!((spoken, carrier), (Spoken::By(by), Carrier::One(feed)) if by != feed);
+    messages.iter().filter(move |message| !elsewhere(message.spoken))
 }
 
-fn operations(feed: Feed, messages: &[Described]) -> Vec<(String, Value)> {
-    let name = feed.name();
+fn operations(carrier: Carrier, messages: &[Described]) -> Vec<(String, Value)> {
+    let name = carrier.name();
     let on = |message: &Described| reference(&["channels", name, "messages", &message.name]);
     let of = |wanted: fn(Spoken) -> bool| {
-        carried(feed, messages).filter(move |message| wanted(message.spoken)).map(on).collect::<Vec<_>>()
+        carried(carrier, messages).filter(move |message| wanted(message.spoken)).map(on).collect::<Vec<_>>()
     };
     let channel = reference(&["channels", name]);
     let operation = |action: &str, summary: &str, messages: Vec<Value>| json!({"action": action, "channel": channel, "summary": summary, "messages": messages});
     let news = operation("send", "News of the feed.", of(|spoken| matches!(spoken, Spoken::By(_))));
     let about = operation("send", "About the connection.", of(|spoken| spoken == Spoken::ByServer));
     let mut operations = vec![(format!("{name}.news"), news), (format!("{name}.about"), about)];
-    for message in carried(feed, messages).filter(|message| message.spoken == Spoken::ByClient) {
+    for message in carried(carrier, messages).filter(|message| message.spoken == Spoken::ByClient) {
         let mut taken = operation("receive", &message.about, vec![on(message)]);
         if message.name == "ping" {
             let pong = reference(&["channels", name, "messages", "pong"]);

@@ -9,6 +9,7 @@ use super::operation::of;
 use super::schemas::{Schemas, inline};
 use crate::protocol::control::ErrorBody;
 use crate::protocol::message::{Auth, ErrorMessage, Message, Ping, Pong};
+use crate::protocol::resume::{Resumed, ResumedMessage};
 use crate::protocol::{EventId, Feed};
 
 /// One kind of message.
@@ -64,6 +65,8 @@ pub fn all(schemas: &mut Schemas) -> Vec<Described> {
     };
     all.push(described(schemas.sent(inline::<Pong>), &pong, Spoken::ByServer));
     all.push(described(schemas.sent(inline::<ErrorMessage>), &error, Spoken::ByServer));
+    let resumed = ResumedMessage { data: Resumed { feed: Feed::Metrics, recovered: true, replayed: 3 } };
+    all.push(described(schemas.sent(inline::<ResumedMessage>), &resumed, Spoken::ByServer));
     let ping = Ping { timestamp: 1_705_314_600_000_u64.into() };
     let auth = Auth { token: "<a token>".to_owned() };
     all.push(described(schemas.taken(inline::<Ping>), &ping, Spoken::ByClient));

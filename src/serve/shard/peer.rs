@@ -9,19 +9,68 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::Link;
+use super::{Link, Track};
 use crate::limits::WRITE_TIMEOUT;
 use crate::protocol::{Feed, SERVER_PING_INTERVAL};
 
 /// The state of one connection. Small: a shard walks over thousands of them for every burst.
 pub(super) struct Peer {
     pub(super) link: Arc<Link>,
-    /// The number of the newest burst it was given, 0 before the first.
-    pub(super) sent: u64,
+    pub(super) tracks: Tracks,
     pub(super) stage: Stage,
     /// Only while the kernel takes no more.
     backlog: Option<Box<Backlog>>,
-    pub(super) feed: Feed,
+}
+
+/// How far it has come in its feeds. Mostly there is one, which stands here and not somewhere else in memory.
+pub(super) enum Tracks {
+    One(Track),
+    Many(Box<Many>),
+}
+
+pub(super) struct Many {
+    tracks: Vec<Track>,
+    /// Whose turn it is when the kernel takes bytes again, so that a slow reader hears of every feed.
+    turn: usize,
+}
+
+impl Tracks {
+    pub(super) fn new(tracks: Vec<Track>) -> Tracks {
+        match tracks[..] {
+            [track] => Tracks::One(track),
+            _ => Tracks::Many(Box::new(Many { tracks, turn: 0 })),
+        }
+    }
+
+    pub(super) fn all(&self) -> &[Track] {
+        match self {
+            Tracks::One(track) => std::slice::from_ref(track),
+            Tracks::Many(many) => &many.tracks,
+        }
+    }
+
+    /// The track of a feed that it listens to.
+    pub(super) fn of(&mut self, feed: Feed) -> &mut Track {
+        match self {
+            Tracks::One(track) => track,
+            Tracks::Many(many) => {
+                let track = many.tracks.iter_mut().find(|track| track.feed() == feed);
+                track.expect("the shard lists a connection only under feeds it listens to")
+            }
+        }
+    }
+
+    /// The feed whose turn it is. After as many calls as there are feeds each has had one.
+    pub(super) fn take_turn(&mut self) -> Feed {
+        match self {
+            Tracks::One(track) => track.feed(),
+            Tracks::Many(many) => {
+                let feed = many.tracks[many.turn].feed();
+                many.turn = (many.turn + 1) % many.tracks.len();
+                feed
+            }
+        }
+    }
 }
 
 /// What the kernel has not taken.
@@ -66,8 +115,9 @@ pub(super) enum Progress {
 }
 
 impl Peer {
-    pub(super) fn new(link: Arc<Link>, feed: Feed, now: Instant) -> Peer {
-        Peer { link, sent: 0, stage: Stage::Open(Pulse::Due(now + SERVER_PING_INTERVAL)), backlog: None, feed }
+    pub(super) fn new(link: Arc<Link>, tracks: Vec<Track>, now: Instant) -> Peer {
+        let stage = Stage::Open(Pulse::Due(now + SERVER_PING_INTERVAL));
+        Peer { link, tracks: Tracks::new(tracks), stage, backlog: None }
     }
 
     pub(super) fn is_open(&self) -> bool {

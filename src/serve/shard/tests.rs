@@ -6,6 +6,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::protocol::SERVER_PING_INTERVAL;
+use crate::protocol::resume::Since;
 use crate::websocket::frame::ping;
 
 /// A shard with one connection, and its peer.
@@ -14,9 +15,10 @@ async fn seated() -> (Shard, usize, TcpStream) {
     let peer = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("it listens");
     let (socket, _) = listener.accept().await.expect("it has connected");
     let link = Arc::new(Link::new(socket.into()));
-    let mut shard = Shard::new(Arc::default());
+    let mut shard = Shard::new(Arc::new(Streams::new(1)), Arc::default());
     let (seated, key) = oneshot::channel();
-    shard.obey(Order::Attach { link, feed: Feed::Metrics, seated }).await;
+    let subscriptions = vec![Subscription { feed: Feed::Metrics, since: Since::Now }];
+    shard.obey(Order::Attach { link, subscriptions, seated }).await;
     (shard, key.await.expect("a key"), peer)
 }
 

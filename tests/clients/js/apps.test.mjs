@@ -1,21 +1,19 @@
 // Builds an app around each adapter, as its users do, and drives it in a browser against a real server.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { ConsoleLogger, LogLevel, NodeJSFileSystem } from '@angular/compiler-cli';
-import { createEs2015LinkerPlugin } from '@angular/compiler-cli/linker/babel';
-import { transformAsync } from '@babel/core';
 import { build } from 'vite';
 import { inChromium } from '../chromium.mjs';
+import { buildAngular } from './angular.mjs';
+import { sample } from './samples.mjs';
 import { Server, eventually } from './server.mjs';
 
-const APPS = ['react', 'vue', 'angular'];
+const APPS = { react: 'plain/dist/react.html', vue: 'plain/dist/vue.html', angular: 'angular/dist/browser/index.html' };
 const here = fileURLToPath(new URL('.', import.meta.url));
 const modules = join(here, '../node_modules');
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript' };
@@ -23,52 +21,36 @@ let folder;
 let pages;
 let origin;
 
-/** What Angular's build does to its libraries: they come half compiled. */
-const linker = {
-  name: 'angular-linker',
-  async transform(code, id) {
-    if (!id.includes('/@angular/') || !code.includes('ɵɵngDeclare')) return null;
-    const plugin = createEs2015LinkerPlugin({ linkerJitMode: false, fileSystem: new NodeJSFileSystem(), logger: new ConsoleLogger(LogLevel.warn) });
-    const { code: linked } = await transformAsync(code, { configFile: false, babelrc: false, compact: false, filename: id, plugins: [plugin] });
-    return { code: linked, map: null };
-  },
-};
-
-/** Compiles the Angular app with Angular's own compiler, as strict as it can be. The others are plain modules. */
-async function compileAngular() {
-  const options = {
-    compilerOptions: {
-      target: 'es2022', module: 'es2022', moduleResolution: 'bundler', strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true,
-      experimentalDecorators: true, preserveSymlinks: true, outDir: folder, rootDir: join(here, 'apps'), lib: ['es2022', 'dom'], types: [], skipLibCheck: false,
-    },
-    angularCompilerOptions: { strictTemplates: true, strictInjectionParameters: true, strictInputAccessModifiers: true },
-    files: [join(here, 'apps/angular.ts')],
-  };
-  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(options));
-  await promisify(execFile)('node', [join(modules, '@angular/compiler-cli/bundles/src/bin/ngc.js'), '-p', join(folder, 'tsconfig.json')]);
-}
-
-before(async () => {
-  // Below `node_modules`, so that the apps find what they import.
-  folder = await mkdtemp(join(modules, '.apps-'));
-  await compileAngular();
-  for (const app of APPS) {
-    await writeFile(join(folder, `${app}.html`), `<!doctype html><meta charset="utf-8"><title>${app}</title><link rel="icon" href="data:,">
-      <div id="root"></div><app-root></app-root><script type="module" src="./${app}.js"></script>`);
-    if (app !== 'angular') await writeFile(join(folder, `${app}.js`), await readFile(join(here, `apps/${app}.js`)));
+/** Builds the apps that are plain modules. */
+async function buildPlain(apps, root) {
+  await symlink(modules, join(root, 'node_modules'));
+  for (const app of apps) {
+    await writeFile(join(root, `${app}.html`), `<!doctype html><meta charset="utf-8"><title>${app}</title><link rel="icon" href="data:,">
+      <div id="root"></div><script type="module" src="./${app}.js"></script>`);
+    await copyFile(join(here, `apps/${app}.js`), join(root, `${app}.js`));
   }
   await build({
-    root: folder,
+    root,
+    base: './',
+    configFile: false,
     logLevel: 'error',
-    plugins: [linker],
     resolve: { preserveSymlinks: true },
     // React's development build: only that one runs effects twice in strict mode.
     define: { 'process.env.NODE_ENV': '"development"' },
-    build: { outDir: join(folder, 'dist'), rollupOptions: { input: APPS.map((app) => join(folder, `${app}.html`)) }, target: 'es2022', minify: false },
+    build: { rollupOptions: { input: apps.map((app) => join(root, `${app}.html`)) }, target: 'es2022', minify: false },
   });
+}
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'veloflux-apps-'));
+  const [plain, angular] = ['plain', 'angular'].map((name) => join(folder, name));
+  await Promise.all([plain, angular].map((path) => mkdir(path)));
+  await copyFile(join(here, 'apps/angular.ts'), join(angular, 'angular.ts'));
+  await writeFile(join(angular, 'sample.ts'), sample('ts'));
+  await Promise.all([buildPlain(['react', 'vue'], plain), buildAngular(angular, modules, 'angular.ts', ['sample.ts'])]);
   pages = createServer(async ({ url }, answer) => {
     const { pathname } = new URL(url, 'http://h');
-    const file = await readFile(join(folder, 'dist', pathname)).catch(() => null);
+    const file = await readFile(join(folder, pathname)).catch(() => null);
     answer.writeHead(file ? 200 : 404, { 'Content-Type': TYPES[extname(pathname)] ?? 'text/plain' }).end(file ?? '');
   }).listen(0, '127.0.0.1');
   await once(pages, 'listening');
@@ -91,12 +73,12 @@ function observe() {
   new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
 }
 
-test('each adapter in an app of its framework', { concurrency: APPS.length }, async (context) => {
-  await Promise.all(APPS.map((app) => context.test(`${app} shows values, comes back after a restart, and leaves no socket`, async () => {
+test('each adapter in an app of its framework', { concurrency: true }, async (context) => {
+  await Promise.all(Object.entries(APPS).map(([app, path]) => context.test(`${app} shows values, comes back after a restart, and leaves no socket`, async () => {
     const server = await Server.start({ args: ['--backend', 'web=127.0.0.1:1'] });
     try {
       const sockets = await readFile(join(here, 'apps/sockets.js'), 'utf8');
-      await inChromium(process.env.CHROMIUM, `${origin}/${app}.html?server=${encodeURIComponent(server.url)}`, async (page) => {
+      await inChromium(process.env.CHROMIUM, `${origin}/${path}?server=${encodeURIComponent(server.url)}`, async (page) => {
         const count = () => page.evaluate('window.sockets()');
         await page.until(FILLED);
         // The three feeds the page shows, each once, however often they are used, mounted and drawn.
@@ -110,8 +92,14 @@ test('each adapter in an app of its framework', { concurrency: APPS.length }, as
         await server.stop();
         await page.until('window.seen.has("metrics: Reconnecting") && window.seen.has("status: Reconnecting")');
         await server.start();
-        await page.until(FILLED);
-        assert.equal((await count()).open, 3);
+        await page.until(`${FILLED} && window.sockets().open === 3`);
+
+        if (await page.evaluate('"enable" in window')) {
+          for (const [enabled, connections] of [[false, 2], [true, 3]]) {
+            await page.evaluate(`window.enable(${enabled})`);
+            await eventually(async () => await server.connections() === connections);
+          }
+        }
 
         await page.evaluate('window.show(false)');
         await eventually(async () => await server.connections() === 0);
@@ -127,4 +115,18 @@ test('each adapter in an app of its framework', { concurrency: APPS.length }, as
       await server.remove();
     }
   })));
+});
+
+test('a page without a build loads the client from the server, as the README shows', async () => {
+  const server = await Server.start();
+  try {
+    const page = `<!doctype html><title>page</title><link rel="icon" href="data:,">${sample('html', 'README.md')}`;
+    await writeFile(join(folder, 'page.html'), page.replaceAll('http://127.0.0.1:8080', server.url));
+    await inChromium(process.env.CHROMIUM, `${origin}/page.html`, async (page) => {
+      await page.until('/^CPU [0-9.]+ %$/.test(document.title)');
+      assert.deepEqual([await server.connections(), page.complaints], [1, []]);
+    });
+  } finally {
+    await server.remove();
+  }
 });

@@ -126,9 +126,8 @@ test('a timer that comes late is no silence of the server', async () => {
   socket.open();
   // The page is frozen for an hour; the answer is there, behind the timer.
   world.sleep(3_600_000);
-  const spoken = world.pass(0);
+  await world.pass(0);
   socket.say({ type: 'pong', timestamp: 0 });
-  await spoken;
   await world.pass(5_000);
   assert.equal(states.at(-1), 'Connected');
   // Timers once a minute, as in a tab behind others: a live server lives, a dead one is noticed all the same.
@@ -163,6 +162,10 @@ test('a clock that is set harms nothing', async () => {
     assert.ok(Math.abs(messagesPerSecond - 0.5) < 0.03, `${messagesPerSecond}`);
     assert.deepEqual([losses, missed, of('stale'), client.age('metrics'), client.snapshot('metrics').link], [0, 0, [], 1_000, 'Connected']);
     assert.ok(client.statistics('metrics').roundTrip < 30_000);
+    // What is shown does not become younger by it.
+    world.set -= 3_600_000;
+    await world.pass(500);
+    assert.equal(client.age('metrics'), 1_500);
     client.close();
   }
 });
@@ -259,9 +262,10 @@ test('a token is shown in each of the three ways, asked for anew each time', asy
   sub.world.last().end();
   await sub.world.pass(1_000);
   assert.deepEqual(sub.world.last().protocols, ['veloflux.v1', 'bearer.t2']);
+  assert.equal((await link({ token: null })).world.last().protocols, undefined);
   const message = await link({ token: 'abc', authentication: 'message' });
   message.world.last().open();
-  assert.deepEqual(message.world.last().said, [{ type: 'auth', token: 'abc' }]);
+  assert.deepEqual([message.world.last().protocols, message.world.last().said], [['veloflux.v1'], [{ type: 'auth', token: 'abc' }]]);
   const world = new World();
   world.answers.push({ body: { ticket: 'x/y' } }, { status: 401, body: { error: { code: 'unauthorized', message: 'no' } } });
   const ticket = new Link('ws://h/api/ws/metrics?last_id=a-1', { environment: world.environment, token: 'abc', authentication: 'ticket', reconnectionStrategy: calm });
@@ -280,6 +284,9 @@ test('a fresh token is shown before the old one expires, and a refused one is no
   await live.client.authenticate();
   assert.deepEqual(live.world.sockets.map(({ said }) => said), [[{ type: 'auth', token: 'fresh' }], [{ type: 'auth', token: 'fresh' }]]);
 
+  await live.client.authenticate(null);
+  assert.equal(live.world.last().said.length, 1, 'no token is nothing to show');
+
   // A text stays what it is: it takes somebody with a better one.
   const { world, client } = await flux({ token: 'old' });
   world.last().open();
@@ -290,6 +297,20 @@ test('a fresh token is shown before the old one expires, and a refused one is no
   await client.authenticate('new');
   await settle();
   assert.deepEqual([client.snapshot('metrics').link, world.last().protocols[1]], ['Connecting', 'bearer.new']);
+
+  // What was closed stays closed, and a late answer to the question why is not heard.
+  const closed = await link({ token: 'old' });
+  closed.world.last().end();
+  closed.made.close();
+  await closed.made.authenticate('new');
+  await closed.world.pass(600_000);
+  assert.deepEqual([closed.states.at(-1), closed.world.sockets.length, closed.world.timers.size], ['Disconnected', 1, 0]);
+
+  const none = await link({ token: () => undefined });
+  none.world.last().open();
+  none.world.last().end(4401, 'a token is missing');
+  await none.world.pass(600_000);
+  assert.deepEqual([none.states.at(-1), none.world.sockets.length], ['Failed', 1], 'and having none is no better one');
 
   // A function is asked, and believed as long as it says something else.
   const tokens = ['t1', 't2', 't2'];
@@ -530,6 +551,12 @@ test('a feed that is silent for three cadences is stale, an empty list is not', 
 });
 
 test('statistics are what happened', async () => {
+  const slow = await flux();
+  slow.world.last().open();
+  await slow.world.pass(40_000);
+  slow.world.last().say(metrics(1));
+  assert.ok(Math.abs(slow.client.statistics('metrics').messagesPerSecond - 1 / 40) < 0.001, 'one since it is connected');
+  slow.client.close();
   const { world, client } = await flux();
   const socket = world.last();
   socket.open();
@@ -544,6 +571,16 @@ test('statistics are what happened', async () => {
   assert.equal(statistics.messages, 60);
   assert.ok(Math.abs(statistics.messagesPerSecond - 0.5) < 0.03, `${statistics.messagesPerSecond}`);
   assert.deepEqual([statistics.roundTrip, client.serverNow() - world.time], [40, 1_000]);
+  world.time += 100;
+  socket.say({ type: 'pong', timestamp: pinged - 30_000, server_time: new Date(pinged).toISOString() });
+  assert.equal(client.statistics('metrics').roundTrip, 40, 'an answer to an earlier ping says nothing of now');
+  await world.pass(30_000);
+  const half = client.statistics('metrics').messagesPerSecond;
+  assert.ok(Math.abs(half - 0.25) < 0.04, `${half}`);
+  await world.pass(30_000);
+  assert.equal(client.statistics('metrics').messagesPerSecond, 0);
+  socket.say(metrics(1));
+  assert.ok(client.statistics('metrics').messagesPerSecond < 0.02, 'one in a minute');
   socket.end();
   assert.equal(client.statistics('metrics').losses, 1);
 });

@@ -113,6 +113,12 @@ impl Running {
         text(&self.stdout)
     }
 
+    /// Ends it, as `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("a child of ours");
+        self.child.wait().expect("a child of ours");
+    }
+
     /// Waits for its end.
     pub(crate) fn finish(mut self) -> Finished {
         let status = loop {

@@ -13,7 +13,9 @@ function Metrics() {
 }
 
 function Backends() {
-  const { data } = useBackends();
+  const [enabled, enable] = useState(true);
+  const { data } = useBackends({ enabled });
+  window.enable = enable;
   return make('p', { id: 'backends' }, (data ?? []).map(({ address, status }) => `${address} ${status}`).join());
 }
 

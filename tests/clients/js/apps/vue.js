@@ -17,7 +17,9 @@ const Metrics = {
 
 const Backends = {
   setup() {
-    const { data } = useBackends();
+    const enabled = ref(true);
+    const { data } = useBackends({ enabled });
+    window.enable = (value) => { enabled.value = value; };
     return () => h('p', { id: 'backends' }, (data.value ?? []).map(({ address, status }) => `${address} ${status}`).join());
   },
 };

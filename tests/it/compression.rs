@@ -1,0 +1,3 @@
+//! permessage-deflate at both ends.
+
+mod client;

@@ -1,0 +1,253 @@
+//! Coming back: what was missed comes exactly once and in order, or the client is told that it does not.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use veloflux::limits::REPLAY_BYTES_MAX;
+use veloflux::protocol::{EventId, Feed};
+
+use crate::support::{PATIENCE, Socket, StubBackend, TestServer};
+
+#[test]
+fn what_was_missed_comes_to_the_byte_as_it_came_to_those_who_stayed() {
+    let server = TestServer::start();
+    let mut stayed = server.open(Feed::Metrics);
+    let mut leaves = server.open(Feed::Metrics);
+    let last = leaves.text_within(PATIENCE);
+    drop(leaves);
+    let mut heard = vec![stayed.text_within(PATIENCE)];
+    for _ in 0..25 {
+        server.force_update(r#"{"type":"metrics"}"#);
+        heard.push(stayed.text_within(PATIENCE));
+    }
+    let mut back = again(&server, "/api/ws/metrics", &id(&last).to_string());
+    let told = told(&mut back, Feed::Metrics, true);
+    let missed: Vec<&String> = heard.iter().filter(|text| id(text).seq > id(&last).seq).collect();
+    assert!(told >= missed.len() as u64, "{told}: ticks may have come since");
+    for text in missed {
+        assert_eq!(back.text_within(PATIENCE), *text);
+    }
+    // And then it is like any other.
+    let newest = id(heard.last().expect("some"));
+    server.force_update(r#"{"type":"metrics"}"#);
+    assert_eq!(id(&back.text_within(PATIENCE)).seq, newest.seq + 1);
+}
+
+#[test]
+fn nothing_follows_where_nothing_was_missed() {
+    let server = TestServer::start();
+    let billing = server.open(Feed::Billing).text_within(PATIENCE);
+    let mut back = again(&server, "/api/ws/billing", &id(&billing).to_string());
+    assert_eq!(told(&mut back, Feed::Billing, true), 0);
+    assert!(back.silent_for(Duration::from_millis(300)), "it has the newest message already");
+    server.force_update(r#"{"type":"billing"}"#);
+    assert_eq!(id(&back.text_within(PATIENCE)).seq, id(&billing).seq + 1);
+}
+
+#[test]
+fn where_that_is_not_possible_it_is_said_first_and_the_snapshot_follows() {
+    let server = TestServer::start();
+    let now = id(&server.open(Feed::Billing).text_within(PATIENCE));
+    let other_run = EventId { epoch: now.epoch.wrapping_add(1), ..now };
+    let future = EventId { seq: now.seq + 1, ..now };
+    let far = EventId { seq: u64::MAX, ..now };
+    for last in
+        [&*other_run.to_string(), &future.to_string(), &far.to_string(), "", "7", "nonsense", "%00", "billing:1"]
+    {
+        let mut back = again(&server, "/api/ws/billing", last);
+        assert_eq!(told(&mut back, Feed::Billing, false), 0, "{last}");
+        assert_eq!(id(&back.text_within(PATIENCE)), now, "{last}");
+    }
+    let metrics = server.get("/metrics").body;
+    for (recovered, count) in [("false", 8), ("true", 0)] {
+        let line = format!("veloflux_resumed_total{{feed=\"billing\",recovered=\"{recovered}\"}} {count}");
+        assert!(metrics.lines().any(|found| found == line), "{line}:\n{metrics}");
+    }
+}
+
+#[test]
+fn the_rest_of_a_tick_follows_whose_first_updates_were_seen() {
+    let backends: Vec<StubBackend> = (0..6).map(|_| StubBackend::start()).collect();
+    let server =
+        backends.iter().fold(TestServer::builder(), |builder, one| builder.backend("web", &one.address())).start();
+    let mut stayed = server.open(Feed::Backends);
+    server.force_update(r#"{"type":"backends"}"#);
+    let first = id(&stayed.json_until(PATIENCE, |message| message["type"] == "backends_update").to_string());
+    let rest: Vec<String> = (0..5).map(|_| stayed.text_within(PATIENCE)).collect();
+    assert_eq!(id(&rest[4]).seq, first.seq + 5, "{rest:?}");
+    for (index, last) in [(0, first), (3, id(&rest[2]))] {
+        let mut back = again(&server, "/api/ws/backends", &last.to_string());
+        assert!(told(&mut back, Feed::Backends, true) >= 5 - index as u64);
+        for text in &rest[index..] {
+            assert_eq!(back.text_within(PATIENCE), *text);
+        }
+    }
+}
+
+#[test]
+fn what_the_ring_has_no_room_for_is_never_given_in_part() {
+    let server = TestServer::builder().listed(1000).start();
+    let mut stayed = server.open(Feed::Backends);
+    let mut heard: Vec<String> = Vec::new();
+    while heard.iter().map(String::len).sum::<usize>() <= REPLAY_BYTES_MAX + heard.first().map_or(0, String::len) {
+        server.force_update(r#"{"type":"backends"}"#);
+        let newest = heard.last().map_or(0, |text| id(text).seq);
+        while heard.last().is_none_or(|text| id(text).seq <= newest) {
+            heard.push(stayed.text_within(PATIENCE));
+        }
+    }
+    let mut back = again(&server, "/api/ws/backends", &id(&heard[0]).to_string());
+    assert_eq!(told(&mut back, Feed::Backends, false), 0);
+    assert!(id(&back.text_within(PATIENCE)).seq >= id(heard.last().expect("some")).seq);
+
+    let recent = heard.len() * 3 / 4;
+    let mut back = again(&server, "/api/ws/backends", &id(&heard[recent - 1]).to_string());
+    assert!(told(&mut back, Feed::Backends, true) >= (heard.len() - recent) as u64);
+    for text in &heard[recent..] {
+        assert!(back.text_within(PATIENCE) == *text, "message {} differs", id(text));
+    }
+}
+
+#[test]
+fn whoever_comes_back_while_much_is_said_misses_nothing_and_hears_nothing_twice() {
+    let server = TestServer::start();
+    let first = id(&server.open(Feed::Metrics).text_within(PATIENCE));
+    let come_back = || {
+        let mut last = first;
+        for _ in 0..20 {
+            let mut back = again(&server, "/api/ws/metrics", &last.to_string());
+            let missed = told(&mut back, Feed::Metrics, true);
+            // What was missed, and some of what is being said.
+            for _ in 0..missed + 2 {
+                let next = id(&back.text_within(PATIENCE));
+                assert_eq!(next, EventId { seq: last.seq + 1, ..last });
+                last = next;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let readers = [(); 4].map(|()| scope.spawn(come_back));
+        while readers.iter().any(|reader| !reader.is_finished()) {
+            server.force_update(r#"{"type":"metrics"}"#);
+        }
+    });
+}
+
+#[test]
+fn a_client_that_is_cut_off_again_and_again_gets_every_transition_exactly_once() {
+    // The first four flip; while two more stay well nobody doubts that it is them.
+    let mut backends: Vec<StubBackend> = (0..6).map(|_| StubBackend::start()).collect();
+    let addresses: Vec<String> = backends.iter().map(|one| format!("\"{}\"", one.address())).collect();
+    let server = TestServer::builder()
+        .config(&format!(
+            "[[pool]]\nname = \"web\"\nbackends = [{}]\n[pool.check]\nkind = \"http\"\nrise = 1\nfall = 1",
+            addresses.join(", ")
+        ))
+        .start();
+    server.force_update(r#"{"type":"backends"}"#);
+    let mut stayed = Follower::new(server.open(Feed::Backends));
+    let mut left = Follower::new(server.open(Feed::Backends));
+    let last = left.last;
+    drop(left.socket);
+
+    // Each at most five times: past that it would be called flapping.
+    let mut done = Vec::new();
+    for round in 0..5 {
+        for (index, backend) in backends.iter_mut().take(4).enumerate() {
+            let (code, status) = if round % 2 == 0 { (503, "unhealthy") } else { (200, "healthy") };
+            backend.answer(code);
+            server.force_update(r#"{"type":"backends"}"#);
+            done.push((backend.address(), status.to_owned()));
+            stayed.until(&done);
+            if (round + index) % 3 == 0 {
+                // Back for a moment, and cut off in the middle of it.
+                left.socket = again(&server, "/api/ws/backends", &left.last.to_string());
+                told(&mut left.socket, Feed::Backends, true);
+                left.take(1 + index);
+            }
+        }
+    }
+    left.socket = again(&server, "/api/ws/backends", &left.last.to_string());
+    told(&mut left.socket, Feed::Backends, true);
+    left.until(&done);
+    assert_eq!((&left.transitions, &stayed.transitions), (&done, &done));
+    assert_eq!(done.len(), 20);
+    assert_ne!(left.last, last);
+}
+
+/// Folds a `backends` feed, and asserts that no number is missing and none comes twice.
+struct Follower {
+    socket: Socket,
+    last: EventId,
+    statuses: BTreeMap<String, String>,
+    /// Every change of a status: which backend, and what it became.
+    transitions: Vec<(String, String)>,
+}
+
+impl Follower {
+    fn new(mut socket: Socket) -> Follower {
+        let snapshot = socket.json();
+        let list = snapshot["data"].as_array().expect("a list").clone();
+        let last = id(&snapshot.to_string());
+        let statuses = list.iter().map(|item| (text(&item["address"]), text(&item["status"]))).collect();
+        Follower { socket, last, statuses, transitions: Vec::new() }
+    }
+
+    /// Reads so many messages, if as many come at once.
+    fn take(&mut self, count: usize) {
+        for _ in 0..count {
+            if self.socket.silent_for(Duration::from_millis(50)) {
+                return;
+            }
+            self.hear();
+        }
+    }
+
+    /// Reads until there are as many transitions.
+    fn until(&mut self, transitions: &[(String, String)]) {
+        while self.transitions.len() < transitions.len() {
+            self.hear();
+        }
+    }
+
+    fn hear(&mut self) {
+        let message = self.socket.json_within(PATIENCE);
+        let next = id(&message.to_string());
+        assert_eq!(next, EventId { seq: self.last.seq + 1, ..self.last });
+        self.last = next;
+        let items = match message["data"].as_array() {
+            Some(list) => list.clone(),
+            None => vec![message["data"].clone()],
+        };
+        for item in items {
+            let (address, status) = (text(&item["address"]), text(&item["status"]));
+            if self.statuses.insert(address.clone(), status.clone()).as_ref() != Some(&status) {
+                self.transitions.push((address, status));
+            }
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+/// Connects again, having seen `last`.
+fn again(server: &TestServer, path: &str, last: &str) -> Socket {
+    Socket::open(server.address(), &format!("{path}?last_id={last}"))
+}
+
+/// Reads the first message, which says whether what was missed follows. How many follow.
+fn told(socket: &mut Socket, feed: Feed, recovered: bool) -> u64 {
+    let first = socket.json();
+    let replayed = first["data"]["replayed"].as_u64().unwrap_or_else(|| panic!("no `replayed`: {first}"));
+    let data = json!({"feed": feed, "recovered": recovered, "replayed": replayed});
+    assert_eq!(first, json!({"type": "resumed", "data": data}));
+    replayed
+}
+
+fn id(message: &str) -> EventId {
+    let message: Value = serde_json::from_str(message).unwrap_or_else(|error| panic!("{error}: {message}"));
+    text(&message["id"]).parse().unwrap_or_else(|error| panic!("{error}: {message}"))
+}
