@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use http::header::SEC_WEBSOCKET_EXTENSIONS;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use veloflux::config::{self, Overrides};
 use veloflux::expression::Expression;
@@ -14,7 +15,7 @@ use veloflux::protocol::message::Inbound;
 use veloflux::protocol::{CloseCode, INBOUND_MESSAGE_BYTES_MAX};
 use veloflux::sources::{Reading, understand};
 use veloflux::websocket::handshake::accept;
-use veloflux::websocket::{Received, Receiver};
+use veloflux::websocket::{Received, Receiver, deflate};
 
 /// One target.
 pub struct Entry {
@@ -39,10 +40,21 @@ pub const ENTRIES: &[Entry] = &[
         ],
     },
     Entry {
+        name: "inflate",
+        run: inflate,
+        samples: &[
+            // The samples of RFC 7692: one message, then the same with a reference to it.
+            b"\x02\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\x00\xc1\x85\0\0\0\0\xf2\x00\x11\x00\x00",
+            b"\x05\x41\x83\0\0\0\0\xf2\x48\xcd\x80\x84\0\0\0\0\xc9\xc9\x07\x00",
+            b"\x01\xc1\x8b\0\0\0\0\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00",
+        ],
+    },
+    Entry {
         name: "handshake",
         run: handshake,
         samples: &[b"GET /api/ws/metrics HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
-            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"],
+            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+            Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits, x; y=\"z\"\r\n\r\n"],
     },
     Entry {
         name: "said",
@@ -130,12 +142,26 @@ pub const ENTRIES: &[Entry] = &[
     },
 ];
 
-/// What a peer may send on a connection: cut into pieces of any size it has to come to the same, and what comes out has to
-/// be within the limits. The first byte says how it is cut.
+/// What a peer may send on a connection.
 fn frames(bytes: &[u8]) {
+    receive(bytes, None);
+}
+
+/// The same where compression was agreed on, in both ways in which it may be.
+fn inflate(bytes: &[u8]) {
+    for offer in ["permessage-deflate", "permessage-deflate; client_no_context_takeover; server_no_context_takeover"] {
+        let headers = HeaderMap::from_iter([(SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(offer))]);
+        let (terms, _) = deflate::accept(&headers).expect("an offer of the RFC");
+        receive(bytes, Some(terms));
+    }
+}
+
+/// Cut into pieces of any size it has to come to the same, and what comes out has to be within the limits. The first byte
+/// says how it is cut.
+fn receive(bytes: &[u8], terms: Option<deflate::Terms>) {
     let Some((&size, bytes)) = bytes.split_first() else { return };
     let receive = |piece: usize| {
-        let (mut receiver, mut replies, mut texts) = (Receiver::default(), Vec::new(), Vec::new());
+        let (mut receiver, mut replies, mut texts) = (Receiver::new(terms), Vec::new(), Vec::new());
         for mut input in bytes.chunks(piece.max(1)) {
             loop {
                 match receiver.next(&mut input, &mut replies) {
@@ -174,6 +200,7 @@ fn handshake(bytes: &[u8]) {
     }
     let method = request.method.and_then(|method| Method::from_bytes(method.as_bytes()).ok()).unwrap_or_default();
     let version = if request.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
+    let _ = deflate::accept(&headers);
     if let Ok(key) = accept(&method, version, &headers) {
         assert_eq!((method, version, key.len()), (Method::GET, Version::HTTP_11, 28));
         assert_eq!(headers.get_all("sec-websocket-key").iter().count(), 1);

@@ -54,7 +54,7 @@ fn read_by_client(bytes: &[u8]) -> Vec<Message> {
 
 /// Everything we read of `bytes` in pieces of this size: texts, answers, and the code that ends it.
 fn read_by_us(bytes: &[u8], piece: usize) -> (Vec<String>, Vec<u8>, Option<CloseCode>) {
-    let (mut receiver, mut replies, mut texts) = (Receiver::default(), Vec::new(), Vec::new());
+    let (mut receiver, mut replies, mut texts) = (Receiver::new(None), Vec::new(), Vec::new());
     for mut input in bytes.chunks(piece.max(1)) {
         loop {
             match receiver.next(&mut input, &mut replies) {
@@ -157,7 +157,7 @@ proptest! {
             let text = text_of(length.min(INBOUND_MESSAGE_BYTES_MAX), seed % 1_000);
             let size = text.len() / fragments + 1;
             // Fragments end anywhere, also inside a letter.
-            let pieces: Vec<&[u8]> = if text.is_empty() { vec![&[]] } else { text.as_bytes().chunks(size).collect() };
+            let pieces: Vec<&[u8]> = if text.is_empty() { vec![&b""[..]] } else { text.as_bytes().chunks(size).collect() };
             for (index, piece) in pieces.iter().enumerate() {
                 let opcode = if index == 0 { Data::Text } else { Data::Continue };
                 let last = index + 1 == pieces.len();

@@ -23,7 +23,7 @@ fn whatever_an_entry_is_given_it_comes_back() {
     let longer = std::env::var("VELOFLUX_FUZZ").ok().and_then(|text| text.parse().ok()).map(Duration::from_secs);
     let span = longer.unwrap_or(SPAN);
     // A short run is the same every time: what fails here fails again.
-    let seed = if longer.is_some() { rand::random() } else { [7; 32] };
+    let seed: [u8; 32] = if longer.is_some() { rand::random() } else { [7; 32] };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     for entry in ENTRIES {
