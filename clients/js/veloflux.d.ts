@@ -214,6 +214,8 @@ export interface LinkEvents {
   close: CloseEvent;
   error: unknown;
   invalid: { problem: string; text: string };
+  /** So many pings in a row nobody has answered. */
+  missed: number;
   /** Milliseconds: of the round trip, and how far the server's clock is ahead. */
   pong: { took: number; skew: number };
   /** The page was away, or the network has changed. */
@@ -286,6 +288,7 @@ export interface Statistics {
   dropped: number;
   invalid: number;
   losses: number;
+  missedPings: number;
   lastMessageAt: number | null;
   /** Milliseconds. */
   roundTrip: number | null;
@@ -346,7 +349,8 @@ export class VeloFlux extends Emitter<VeloFluxEvents> {
   subscribe<Name extends FeedName>(feed: Name, listener: (data: FeedData[Name]) => void): () => void;
   connect(): this;
   use(feed: FeedName): () => void;
-  reconnect(): void;
+  /** Of one feed, or of all. */
+  reconnect(feed?: FeedName): void;
   close(): void;
   /** Uses this token from now on; without one, what the option gives now. */
   authenticate(token?: TokenSource): Promise<void>;

@@ -252,8 +252,8 @@ async function ask(world, method, url, token, body) {
  * `maxAttempts` in a row that brought no message; then it tries anew when the network is back or somebody looks at the page.
  *
  * Events: `link` with what it is doing now (see {@link Link#state}), `message` with each document that came, `open`, `close` and
- * `error` with the events of the socket, `invalid` with what was no document, `pong` with the round trip, `wake` when the page
- * was away.
+ * `error` with the events of the socket, `invalid` with what was no document, `pong` with the round trip, `missed` with how many
+ * pings in a row nobody has answered, `wake` when the page was away.
  */
 export class Link extends Emitter {
   #world;
@@ -534,6 +534,7 @@ export class Link extends Emitter {
     this.send({ type: 'ping', timestamp: this.#pinged.timestamp });
     const judge = () => {
       this.#missed = this.#signs > before ? 0 : this.#missed + 1;
+      if (this.#missed > 0) this.emit('missed', this.#missed);
       if (this.#missed >= maxMissedPings) return this.#lost(1006, `${this.#missed} pings without an answer`);
       this.#timers.set('ping', interval - timeout, () => this.#watch());
     };
@@ -628,7 +629,7 @@ export const NOTHING_YET = Object.freeze({ data: null, id: null, receivedAt: nul
 /** What a client knows of one feed. */
 class Known {
   snapshot = NOTHING_YET;
-  counts = { messages: 0, missed: 0, dropped: 0, invalid: 0, losses: 0, lastMessageAt: null, roundTrip: null };
+  counts = { messages: 0, missed: 0, dropped: 0, invalid: 0, losses: 0, missedPings: 0, lastMessageAt: null, roundTrip: null };
   rate = new Rate();
   /** The run and the number of the last message. */
   last = null;
@@ -745,8 +746,8 @@ export class VeloFlux extends Emitter {
   }
 
   /**
-   * What came of a feed: `messages`; `missed` by their ids, `dropped` by the rate limit, `invalid`; `losses` of the connection;
-   * `messagesPerSecond` over the last minute; `lastMessageAt`; `roundTrip` in milliseconds.
+   * What came of a feed: `messages`; `missed` by their ids, `dropped` by the rate limit, `invalid`; `losses` of the connection
+   * and `missedPings` on it; `messagesPerSecond` over the last minute; `lastMessageAt`; `roundTrip` in milliseconds.
    */
   statistics(feed) {
     const { counts, rate } = this.#of(feed);
@@ -790,9 +791,10 @@ export class VeloFlux extends Emitter {
     };
   }
 
-  /** Ends every connection and begins it anew. */
-  reconnect() {
-    for (const link of this.#connections()) link.reconnect();
+  /** Ends the connection of a feed, or every one, and begins it anew. */
+  reconnect(feed) {
+    const links = feed === undefined ? this.#connections() : [...this.#links.values()].filter(({ feeds }) => feeds.includes(feed)).map(({ link }) => link);
+    for (const link of links) link.reconnect();
   }
 
   /** Disconnects for good: nothing is left behind, and this client cannot be used again. */
@@ -894,6 +896,9 @@ export class VeloFlux extends Emitter {
     link.on('invalid', ({ problem }) => {
       for (const feed of feeds) this.#invalid(feed, problem);
     });
+    link.on('missed', () => {
+      for (const feed of feeds) this.#of(feed).counts.missedPings += 1;
+    });
     link.on('pong', ({ took, skew }) => {
       if (Number.isFinite(skew)) this.#skew = skew;
       for (const feed of feeds) this.#of(feed).counts.roundTrip = took;
@@ -988,7 +993,7 @@ export class VeloFlux extends Emitter {
     // What was missed is not counted twice: the server says that it does not follow.
     if (recovered !== true) known.last = null;
     if (recovered !== true || replayed !== 0 || !known.snapshot.stale) return;
-    known.renew({ stale: false });
+    known.renew({ stale: false, restored: false });
     this.emit('change', feed);
   }
 
@@ -1057,6 +1062,8 @@ export class VeloFlux extends Emitter {
       const kept = JSON.parse(this.#options.storage?.getItem(this.#place(feed)) ?? 'null');
       if (kept && isNumber(kept.at) && problemOf({ type: feed, data: kept.data }) === null) {
         this.#of(feed).renew({ data: kept.data, receivedAt: kept.at, stale: true, restored: true });
+        // What came since then can still be asked for: a page that is loaded again has no hole.
+        this.#of(feed).last = numberOf(kept.id);
       }
     } catch { /* What cannot be read is not there. */ }
   }
@@ -1072,9 +1079,9 @@ export class VeloFlux extends Emitter {
     const known = this.#of(feed);
     known.timers.stop('save');
     known.saved = this.#world.monotonic();
-    const { data, receivedAt } = known.snapshot;
+    const { data, id, receivedAt } = known.snapshot;
     try {
-      this.#options.storage.setItem(this.#place(feed), JSON.stringify({ at: receivedAt, data }));
+      this.#options.storage.setItem(this.#place(feed), JSON.stringify({ at: receivedAt, id, data }));
     } catch (error) {
       this.emit('problem', { feed, code: 'storage', message: String(error.message ?? error) });
     }

@@ -1,6 +1,6 @@
 //! What requests ask, and answers as an HTTP client sees them: JSON, errors as `{"error":{"code":…,"message":…}}`.
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use http::{Method, StatusCode};
 use poem::{Request, Response};
 use serde::Serialize;
@@ -38,6 +38,13 @@ pub fn not_allowed(methods: &[Method]) -> Response {
     response
 }
 
+/// Whether whoever asks has what bears this tag. A proxy that compresses makes it a weak one.
+pub fn has(asked: &HeaderMap, tag: &str) -> bool {
+    let lines = asked.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+    let known = lines.flat_map(|line| line.split(',')).map(str::trim);
+    known.map(|known| known.strip_prefix("W/").unwrap_or(known)).any(|known| known == "*" || known == tag)
+}
+
 /// A JSON answer, never to be cached.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let body = serde_json::to_vec(body).expect("an answer has string keys and no failing serialiser");
@@ -46,4 +53,18 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
         .header(CONTENT_TYPE, "application/json")
         .header(CACHE_CONTROL, "no-store")
         .body(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_tag_is_recognised_in_every_form() {
+        for (known, same) in [("\"a\"", true), ("\"x\", W/\"a\" ", true), ("*", true), ("\"b\"", false), ("", false)] {
+            let asked = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_str(known).expect("a header"))]);
+            assert_eq!(has(&asked, "\"a\""), same, "{known}");
+        }
+        assert!(!has(&HeaderMap::new(), "\"a\""));
+    }
 }

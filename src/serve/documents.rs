@@ -15,10 +15,12 @@ use std::fmt::Write;
 use std::sync::LazyLock;
 
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
 use poem::{Request, Response};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+use super::answer::has;
 
 /// Path of the document about the feeds.
 pub const ASYNCAPI_PATH: &str = "/api/asyncapi.json";
@@ -32,7 +34,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// A document, written once.
 struct Written {
     text: String,
-    etag: HeaderValue,
+    etag: String,
 }
 
 static ASYNCAPI: LazyLock<Written> = LazyLock::new(|| Written::new(&asyncapi()));
@@ -66,22 +68,17 @@ impl Written {
             write!(hex, "{byte:02x}").expect("a string takes every letter");
             hex
         });
-        let etag = HeaderValue::try_from(format!("\"{hex}\"")).expect("hexadecimal digits can stand in a header");
-        Written { text, etag }
+        Written { text, etag: format!("\"{hex}\"") }
     }
 
     fn answer(&'static self, headers: &HeaderMap) -> Response {
-        let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
-        let known = known
-            .flat_map(|line| line.split(','))
-            .map(|tag| tag.trim().trim_start_matches("W/"))
-            .any(|tag| tag == "*" || tag.as_bytes() == self.etag.as_bytes());
-        let mut response = match known {
+        let mut response = match has(headers, &self.etag) {
             true => StatusCode::NOT_MODIFIED.into(),
             false => Response::builder().header(CONTENT_TYPE, "application/json").body(self.text.as_str()),
         };
         let headers = response.headers_mut();
-        headers.insert(ETAG, self.etag.clone());
+        let etag = HeaderValue::from_str(&self.etag).expect("hexadecimal digits can stand in a header");
+        headers.insert(ETAG, etag);
         // It changes with the binary and with nothing else: ask every time.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         response

@@ -1,7 +1,7 @@
 //! A shard: one task that owns the writing half of many connections.
 //!
 //! A connection has no queue of bursts. The shard keeps, per connection and feed, the number of the newest message it was
-//! given ([`Track`]) and, while the kernel takes no more for it, a backlog: the rest of the frame in hand and control frames
+//! given (its `Track`) and, while the kernel takes no more for it, a backlog: the rest of the frame in hand and control frames
 //! behind it. When that has left and newer bursts have come in the meantime, the peer gets the newest one, or, if it missed
 //! more than that, the current snapshot. So a slow reader costs a few bytes, never slows another, and always ends up with
 //! the truth. What a peer missed while it was away is given in the same way, piece by piece out of the ring.

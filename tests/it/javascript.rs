@@ -8,7 +8,7 @@ use veloflux::protocol::control::{ControlAnswer, ForceUpdateAnswer};
 use veloflux::protocol::{Envelope, Health};
 
 use crate::support::command::Veloflux;
-use crate::support::programs::{PROGRAM_DEADLINE, chromium, node};
+use crate::support::programs::{node, pass, tests};
 
 #[test]
 fn the_client_keeps_its_promises_in_a_simulated_world() {
@@ -56,17 +56,4 @@ fn said() -> Value {
 fn spoken<T: DeserializeOwned + Serialize>(documents: &Value) -> Value {
     let read: Vec<T> = serde_json::from_value(documents.clone()).expect("documents of the contract");
     json!(read)
-}
-
-/// A file of tests, with what they need of this machine.
-fn tests(file: &str) -> Veloflux {
-    let mut command = node(file);
-    command.env("VELOFLUX", env!("CARGO_BIN_EXE_veloflux")).env("CHROMIUM", chromium());
-    Veloflux::program(command)
-}
-
-/// Runs tests; what failed in them is told.
-fn pass(tests: Veloflux) {
-    let finished = tests.within(PROGRAM_DEADLINE).run();
-    assert_eq!(finished.code, 0, "{}\n{}", finished.stdout, finished.stderr);
 }

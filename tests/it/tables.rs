@@ -117,7 +117,7 @@ fn every_route_answers_its_methods_and_refuses_the_others() {
     distinct(ROUTES.iter().map(|row| row.about));
     let server = TestServer::start();
     for row in ROUTES {
-        let path = row.path.replace(":feed", "metrics");
+        let path = row.path.replace(":feed", "metrics").replace(":file", "app.js");
         assert!(!row.methods.is_empty() && !row.about.is_empty(), "{path}");
         for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "TRACE"] {
             let takes = row.methods.iter().any(|allowed| allowed.as_str() == method);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::command::Veloflux;
 
 /// No program of the tests takes longer than this, however many run at once.
-pub(crate) const PROGRAM_DEADLINE: Duration = Duration::from_secs(300);
+const PROGRAM_DEADLINE: Duration = Duration::from_secs(300);
 
 /// A script of `tests/clients` in the Python of `target/venv`.
 pub(crate) fn python(script: &str) -> Command {
@@ -43,6 +43,19 @@ pub(crate) fn run(command: Command) -> Value {
     assert_eq!(finished.code, 0, "{name}:\n{}\n{}", finished.stdout, finished.stderr);
     serde_json::from_str(&finished.stdout)
         .unwrap_or_else(|error| panic!("{name}: {error}:\n{}\n{}", finished.stdout, finished.stderr))
+}
+
+/// A file of tests for Node.js, with what they need of this machine.
+pub(crate) fn tests(file: &str) -> Veloflux {
+    let mut command = node(file);
+    command.env("VELOFLUX", env!("CARGO_BIN_EXE_veloflux")).env("CHROMIUM", chromium());
+    Veloflux::program(command)
+}
+
+/// Runs tests; what failed in them is told.
+pub(crate) fn pass(tests: Veloflux) {
+    let finished = tests.within(PROGRAM_DEADLINE).run();
+    assert_eq!(finished.code, 0, "{}\n{}", finished.stdout, finished.stderr);
 }
 
 fn root() -> &'static Path {
