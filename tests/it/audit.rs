@@ -126,7 +126,7 @@ fn the_chain_goes_on_over_restarts_kills_and_torn_lines() {
         let server = TestServer::builder_in(home.clone()).start();
         let (address, token) = (server.address(), server.token());
         let busy = std::thread::spawn(move || {
-            let head = format!("POST /api/ws/control HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\n");
+            let head = format!("POST /api/ws/control HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n");
             let body = r#"{"action":"pause","type":"all"}"#;
             let request = format!("{head}Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
             let mut done = 0;
