@@ -1,12 +1,14 @@
-//! What the fan-out costs: the real `veloflux serve` beside a loop that does nothing but write the same bytes.
+//! What the fan-out costs: the real `veloflux serve` beside a loop that does nothing but write the same bytes. And what it
+//! costs to check a thousand backends.
 //!
 //!     cargo bench --bench fanout
 //!     cargo bench --bench fanout -- --clients 2000 small idle
 //!
-//! The scenarios are `start`, `small`, `large`, `idle` and `stalled`; none named means all. The servers and their
+//! The scenarios are `start`, `small`, `large`, `idle`, `stalled` and `checks`; none named means all. The servers and their
 //! clients are processes of their own, so that `/proc` tells the CPU of each apart. Everything is on loopback, bounded
 //! in time and count, and ends with this process whichever way it ends.
 
+mod checks;
 mod child;
 mod clients;
 mod cost;
@@ -34,7 +36,7 @@ struct Options {
     scenarios: Vec<String>,
 }
 
-const SCENARIOS: [&str; 5] = ["start", "small", "large", "idle", "stalled"];
+const SCENARIOS: [&str; 6] = ["start", "small", "large", "idle", "stalled", "checks"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -60,6 +62,7 @@ fn play(role: &str, rest: &[&str]) -> Result<()> {
         ("limit", [clients]) => limit::play(clients.parse()?),
         ("clients", [address, path, clients]) => clients::play(address.parse()?, path, clients.parse()?),
         ("stalled", [address, path, clients]) => stalled::play(address.parse()?, path, clients.parse()?),
+        ("backends", []) => checks::play(),
         ("server", arguments) => Err(server::play(arguments)).context("cannot start the server"),
         _ => bail!("no such role: `{role}`"),
     }
@@ -88,6 +91,9 @@ fn measure(options: &Options) -> Result<()> {
     }
     if asked("stalled") {
         report.add(cost::stalled()?)?;
+    }
+    if asked("checks") {
+        report.add(checks::checks()?)?;
     }
     report.end()
 }

@@ -148,11 +148,10 @@ impl Postgres {
     }
 
     async fn encrypted(&self, stream: Stream, config: &Arc<ClientConfig>) -> Result<Stream, Fault> {
-        let Stream::Plain(tcp) = stream else { return Ok(stream) };
         let host = self.target.host();
         let name =
             ServerName::try_from(host).map_err(|_| Fault::Tls("no certificate can be for its name".to_owned()))?;
-        let mut tls = TlsConnector::from(config.clone()).connect(name, tcp).await?;
+        let mut tls = TlsConnector::from(config.clone()).connect(name, stream).await?;
         if self.login.is_none() {
             tls.shutdown().await?;
         }

@@ -22,7 +22,10 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("VELOFLUX_CLIENT_CONFIG", "settings file of `watch`, `probe` and `control`"),
     ("VELOFLUX_TOKEN_FILE", "file that holds the token"),
     ("VELOFLUX_TOKEN", "the token itself, for CI secrets"),
-    ("http_proxy, https_proxy, all_proxy, no_proxy", "the proxy on the way to a server; never used for this machine"),
+    (
+        "http_proxy, https_proxy, all_proxy, no_proxy",
+        "the proxy on the way to a server (http, https, socks5, socks5h); never used for this machine",
+    ),
     ("NO_COLOR", "when not empty, no colour"),
     ("CLICOLOR_FORCE", "when neither empty nor 0, colour also in a pipe"),
     ("TERM", "when `dumb`, no colour"),

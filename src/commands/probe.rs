@@ -92,13 +92,9 @@ pub(super) async fn run(args: ProbeArgs, saved: &ClientSettings) -> Ending {
     };
 
     let manner = Manner::of(&args);
-    let progress = Progress::begin(talk, endpoints.len() as u64, "probing");
+    let progress = Progress::begin(talk, endpoints.len() as u64 * u64::from(args.count), "probing");
     let outcomes: Vec<Outcome> = futures_util::stream::iter(&endpoints)
-        .map(|endpoint| async {
-            let outcome = manner.target(endpoint, &setup.access).await;
-            progress.step();
-            outcome
-        })
+        .map(|endpoint| manner.target(endpoint, &setup.access, &progress))
         .buffered(usize::from(args.parallel))
         .collect()
         .await;
@@ -147,7 +143,11 @@ fn show(args: &ProbeArgs, format: ProbeFormat, report: &Report) -> Result<(), Un
         return Ok(());
     }
     let detail = if args.output.verbose { Detail::Full } else { Detail::Short };
-    Stdout::new().line(&report.render(form(format, Paint::stdout(setup::wish(&args.output)), detail)))
+    let (stdout, text) = (Stdout::new(), report.render(form(format, Paint::stdout(setup::wish(&args.output)), detail)));
+    match format {
+        ProbeFormat::Text => text.lines().try_for_each(|line| stdout.text(line, Detail::INDENT)),
+        _ => stdout.line(&text),
+    }
 }
 
 /// Refuses what would be asked of a target that cannot do it.
@@ -219,7 +219,7 @@ impl Manner {
     }
 
     /// All runs of one target.
-    async fn target(&self, endpoint: &Endpoint, access: &Access) -> Outcome {
+    async fn target(&self, endpoint: &Endpoint, access: &Access, progress: &Progress) -> Outcome {
         let (mut runs, mut retries) = (Vec::new(), 0);
         for number in 0..self.count {
             let in_time = number == 0 || self.pause().await;
@@ -232,6 +232,7 @@ impl Manner {
                 break;
             }
             runs.push(self.run(endpoint, access, &mut retries).await);
+            progress.step();
         }
         Outcome { runs, retries }
     }

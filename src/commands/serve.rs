@@ -33,7 +33,7 @@ use crate::shutdown::Shutdown;
 
 /// Runs the server until it is told to stop.
 pub(super) async fn run(args: ServeArgs, inherited: Result<Option<TcpListener>, String>) -> Exit {
-    let talk = Talk { volume: Volume::Normal, paint: Paint::stderr(Wish::Auto) };
+    let talk = Talk { volume: Volume::Normal, paint: Paint::stderr(Wish::Auto), indent: 0 };
     if let Some(file) = &args.verify_audit {
         return verify_audit(file, talk);
     }

@@ -36,6 +36,9 @@ const SERVER: &str = "http://127.0.0.1:8080";
 /// Longest time to connect when nobody says how long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Where an error goes on that is longer than a line: below its first word.
+const ERROR_INDENT: usize = "error: ".len();
+
 /// The client's settings file, and the colour it wants where the flag wants none. Nothing, where there is no file in the
 /// usual place; one that was named has to be there.
 pub(super) fn saved(output: &mut OutputArgs) -> Result<ClientSettings, Failure> {
@@ -96,6 +99,7 @@ impl Setup {
         let identity = args.cert.clone().zip(args.key.clone()).or_else(|| saved.identity.clone());
         let identity = identity.map(|(certificate, key)| Identity { certificate, key });
         let tls = tls::client_config(&TlsOptions { trust, identity }, Sessions::Fresh, &["http/1.1"]);
+        let tls = tls.map_err(|error| usage(&error))?;
         let mut headers = HeaderMap::new();
         for header in &args.header {
             let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|error| usage(&error))?;
@@ -105,10 +109,10 @@ impl Setup {
         Ok(Setup {
             servers,
             access: Arc::new(Access {
-                tls: tls.map_err(|error| usage(&error))?,
+                route: Arc::new(Route::from_environment(args.resolve.clone(), Arc::clone(&tls))),
+                tls,
                 headers,
                 timeout: args.connect_timeout.or(saved.connect_timeout).unwrap_or(CONNECT_TIMEOUT),
-                route: Arc::new(Route::from_environment(args.resolve.clone())),
                 compression: if args.no_compression { Compression::Unwanted } else { Compression::Offered },
             }),
             tokens: Tokens { file: args.token_file.clone(), saved: saved_file, ..Tokens::default() },
@@ -221,7 +225,7 @@ pub(super) fn talk(args: &OutputArgs) -> Talk {
         (false, true) => Volume::Verbose,
         (false, false) => Volume::Normal,
     };
-    Talk { volume, paint: Paint::stderr(wish(args)) }
+    Talk { volume, paint: Paint::stderr(wish(args)), indent: ERROR_INDENT }
 }
 
 /// What the user wants of colour.

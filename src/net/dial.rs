@@ -20,7 +20,8 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{Fault, Route, tunnel};
+use super::route::{Manner, Names, Proxy};
+use super::{Fault, Route, socks, tunnel};
 use crate::limits::{ADDRESS_STAGGER, ADDRESSES_MAX};
 
 /// Where to dial.
@@ -43,7 +44,7 @@ pub struct Phases {
     pub dns: Option<Duration>,
     /// Until the first address answered.
     pub tcp: Option<Duration>,
-    /// Opening the tunnel through a proxy; none without one.
+    /// Opening the tunnel through a proxy, with the proxy's own TLS; none without one.
     pub proxy: Option<Duration>,
     /// The TLS handshake; none without TLS.
     pub tls: Option<Duration>,
@@ -122,28 +123,58 @@ pub async fn dial(peer: Peer<'_>, deadline: Instant) -> Result<Dialed, DialError
         },
     };
     let raced = timed(&mut phases.tcp, deadline, race(&addresses)).await;
-    let (mut tcp, address) = raced.map_err(|fault| {
+    let (tcp, address) = raced.map_err(|fault| {
         let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
         DialError { phase: Phase::Tcp, phases, to: all.join(", "), fault }
     })?;
-    if let Some(proxy) = &proxy {
-        let opened = timed(&mut phases.proxy, deadline, tunnel::open(&mut tcp, &named, proxy.authorization.as_ref()));
-        let to = format!("{named} through the proxy {proxy}");
-        opened.await.map_err(|fault| DialError { phase: Phase::Proxy, phases, to, fault })?;
-    }
-
-    let Some(config) = peer.tls else {
-        return Ok(Dialed { stream: Stream::Plain(tcp), peer: address, phases });
+    let stream = match &proxy {
+        None => Stream::Plain(tcp),
+        Some(proxy) => {
+            let opened = timed(&mut phases.proxy, deadline, through(proxy, tcp, peer));
+            let to = format!("{named} through the proxy {proxy}");
+            opened.await.map_err(|fault| DialError { phase: Phase::Proxy, phases, to, fault })?
+        }
     };
-    let shaken = timed(&mut phases.tls, deadline, async {
-        let name = ServerName::try_from(peer.host.to_owned())
-            .map_err(|_| Fault::Tls(format!("no certificate can be for `{}`", peer.host)))?;
-        Ok(TlsConnector::from(Arc::clone(config)).connect(name, tcp).await?)
-    });
-    match shaken.await {
-        Ok(tls) => Ok(Dialed { stream: Stream::Tls(Box::new(tls)), peer: address, phases }),
+
+    let Some(config) = peer.tls else { return Ok(Dialed { stream, peer: address, phases }) };
+    match timed(&mut phases.tls, deadline, shake(config, peer.host, stream)).await {
+        Ok(stream) => Ok(Dialed { stream, peer: address, phases }),
         Err(fault) => Err(DialError { phase: Phase::Tls, phases, to: named, fault }),
     }
+}
+
+/// Has the proxy at the other end of `tcp` connect us to `peer`.
+async fn through(proxy: &Proxy, mut tcp: TcpStream, peer: Peer<'_>) -> Result<Stream, Fault> {
+    let named = authority(peer.host, peer.port);
+    match &proxy.manner {
+        Manner::Http { authorization } => {
+            tunnel::open(&mut tcp, &named, authorization.as_ref()).await?;
+            Ok(Stream::Plain(tcp))
+        }
+        Manner::Https { authorization, tls } => {
+            let mut stream = shake(tls, &proxy.host, Stream::Plain(tcp)).await?;
+            tunnel::open(&mut stream, &named, authorization.as_ref()).await?;
+            Ok(stream)
+        }
+        Manner::Socks { login, names } => {
+            let to = match names {
+                Names::Theirs => named,
+                Names::Ours => {
+                    let found = super::resolve(peer.host, peer.port).await?;
+                    found.first().map_or(named, ToString::to_string)
+                }
+            };
+            Ok(Stream::Plain(socks::open(tcp, &to, login.as_ref()).await?))
+        }
+    }
+}
+
+/// Speaks TLS to whoever is at the other end, who has to prove to be `host`.
+async fn shake(config: &Arc<rustls::ClientConfig>, host: &str, stream: Stream) -> Result<Stream, Fault> {
+    let name =
+        ServerName::try_from(host.to_owned()).map_err(|_| Fault::Tls(format!("no certificate can be for `{host}`")))?;
+    let tls = TlsConnector::from(Arc::clone(config)).connect(name, stream).await?;
+    Ok(Stream::Tls(Box::new(tls)))
 }
 
 /// `host:port`, an IPv6 address in brackets.
@@ -221,8 +252,8 @@ async fn race(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), Fault
 pub enum Stream {
     /// TCP.
     Plain(TcpStream),
-    /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    /// TLS, over TCP or inside the TLS of a proxy.
+    Tls(Box<TlsStream<Stream>>),
 }
 
 impl Stream {

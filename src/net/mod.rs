@@ -8,6 +8,7 @@ pub mod fault;
 pub mod http;
 pub mod resolve;
 pub mod route;
+mod socks;
 pub mod target;
 pub mod tls;
 mod tunnel;

@@ -7,17 +7,27 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use rustls::ClientConfig;
 
 use super::Fault;
+use super::socks::Login;
 
 /// How peers are reached. The default is directly.
 #[derive(Debug, Default)]
 pub struct Route {
     pins: Vec<Pin>,
-    proxies: Option<Matcher>,
+    proxies: Option<Proxies>,
+}
+
+/// The proxies of the environment, and how TLS is spoken to those that want it.
+#[derive(Debug)]
+struct Proxies {
+    matcher: Matcher,
+    tls: Arc<ClientConfig>,
 }
 
 /// A host and port, and the address to connect to in place of what its name resolves to: `HOST:PORT:ADDRESS`.
@@ -51,12 +61,32 @@ impl FromStr for Pin {
     }
 }
 
-/// A proxy that speaks HTTP `CONNECT`.
+/// A proxy on the way.
 #[derive(Clone)]
 pub(super) struct Proxy {
     pub(super) host: String,
     pub(super) port: u16,
-    pub(super) authorization: Option<HeaderValue>,
+    pub(super) manner: Manner,
+}
+
+/// How a proxy is asked.
+#[derive(Clone)]
+pub(super) enum Manner {
+    /// By HTTP `CONNECT`.
+    Http { authorization: Option<HeaderValue> },
+    /// By HTTP `CONNECT`, inside TLS.
+    Https { authorization: Option<HeaderValue>, tls: Arc<ClientConfig> },
+    /// By SOCKS 5.
+    Socks { login: Option<Login>, names: Names },
+}
+
+/// Who looks a name up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    /// We do: `socks5://`.
+    Ours,
+    /// The proxy does: `socks5h://`.
+    Theirs,
 }
 
 impl fmt::Display for Proxy {
@@ -67,8 +97,9 @@ impl fmt::Display for Proxy {
 
 impl Route {
     /// As the user pins them, else through the proxy that `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` name.
-    pub fn from_environment(pins: Vec<Pin>) -> Route {
-        Route { pins, proxies: Some(Matcher::from_env()) }
+    /// `tls` is how it is spoken to a proxy that wants TLS.
+    pub fn from_environment(pins: Vec<Pin>, tls: Arc<ClientConfig>) -> Route {
+        Route { pins, proxies: Some(Proxies { matcher: Matcher::from_env(), tls }) }
     }
 
     /// Where `host:port` was pinned to.
@@ -94,23 +125,33 @@ impl Route {
         let scheme = if secure { "https" } else { "http" };
         let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let uri = Uri::builder().scheme(scheme).authority(authority).path_and_query("/").build();
-        let Some(intercept) = uri.ok().and_then(|uri| proxies.intercept(&uri)) else { return Ok(None) };
-        Proxy::of(&intercept).map(Some)
+        let Some(intercept) = uri.ok().and_then(|uri| proxies.matcher.intercept(&uri)) else { return Ok(None) };
+        Proxy::of(&intercept, &proxies.tls).map(Some)
     }
 }
 
 impl Proxy {
-    fn of(intercept: &Intercept) -> Result<Proxy, Fault> {
+    fn of(intercept: &Intercept, tls: &Arc<ClientConfig>) -> Result<Proxy, Fault> {
         let uri = intercept.uri();
+        let scheme = uri.scheme_str().unwrap_or_default();
         let refused = || {
-            let shown = format!("{}://{}", uri.scheme_str().unwrap_or_default(), uri.host().unwrap_or_default());
-            Fault::Network(format!("the proxy `{shown}` of the environment is not an http:// proxy"))
+            let shown = format!("{scheme}://{}", uri.host().unwrap_or_default());
+            Fault::Network(format!(
+                "the proxy `{shown}` of the environment is of no kind we speak: http, https, socks5, socks5h"
+            ))
         };
-        if uri.scheme_str() != Some("http") {
-            return Err(refused());
-        }
+        let authorization = intercept.basic_auth().cloned();
+        let login =
+            intercept.raw_auth().map(|(user, password)| Login { user: user.to_owned(), password: password.to_owned() });
+        let (usual, manner) = match scheme {
+            "http" => (80, Manner::Http { authorization }),
+            "https" => (443, Manner::Https { authorization, tls: Arc::clone(tls) }),
+            "socks5" => (1080, Manner::Socks { login, names: Names::Ours }),
+            "socks5h" => (1080, Manner::Socks { login, names: Names::Theirs }),
+            _ => return Err(refused()),
+        };
         let host = uri.host().ok_or_else(refused)?.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Ok(Proxy { host, port: uri.port_u16().unwrap_or(80), authorization: intercept.basic_auth().cloned() })
+        Ok(Proxy { host, port: uri.port_u16().unwrap_or(usual), manner })
     }
 }
 
@@ -122,10 +163,13 @@ pub fn is_loopback(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::tls::{Sessions, TlsOptions, client_config};
 
     fn route(proxy: &str, no_proxy: &str, pins: &[&str]) -> Route {
         let pins = pins.iter().map(|pin| pin.parse().expect("a pin")).collect();
-        Route { pins, proxies: Some(Matcher::builder().all(proxy).no(no_proxy).build()) }
+        let tls = client_config(&TlsOptions::default(), Sessions::Fresh, &[]).expect("no file is needed");
+        let matcher = Matcher::builder().all(proxy).no(no_proxy).build();
+        Route { pins, proxies: Some(Proxies { matcher, tls }) }
     }
 
     #[test]
@@ -144,7 +188,8 @@ mod tests {
         let proxy = |host: &str| route.proxy(host, 443, true).expect("an http proxy");
         let found = proxy("example.com").expect("it applies");
         assert_eq!(found.to_string(), "proxy:3128");
-        assert_eq!(found.authorization.expect("a password"), "Basic Ym9iOmh1bnRlcjI=");
+        let Manner::Http { authorization } = found.manner else { panic!("it is plain HTTP") };
+        assert_eq!(authorization.expect("a password"), "Basic Ym9iOmh1bnRlcjI=");
         assert!(proxy("2001:db8::1").is_some());
         for host in ["a.intern.example.com", "127.0.0.1", "localhost", "::1", "pinned"] {
             assert!(proxy(host).is_none(), "{host}");
@@ -152,10 +197,29 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_of_another_kind_is_refused_without_its_password() {
-        for url in ["socks5://bob:hunter2@h:1080", "https://bob:hunter2@h"] {
-            let fault = route(url, "", &[]).proxy("example.com", 80, false).err().expect("not spoken").to_string();
-            assert!(fault.contains("is not an http:// proxy") && !fault.contains("hunter2"), "{fault}");
+    fn every_kind_of_proxy_has_its_port_and_manner() {
+        let of = |url: &str| route(url, "", &[]).proxy("example.com", 80, false).expect(url).expect("it applies");
+        for (url, shown) in [
+            ("http://h", "h:80"),
+            ("https://h", "h:443"),
+            ("socks5://[::1]", "::1:1080"),
+            ("socks5h://bob:hunter2@h:9", "h:9"),
+        ] {
+            assert_eq!(of(url).to_string(), shown);
         }
+        assert!(matches!(of("https://h").manner, Manner::Https { .. }));
+        assert!(matches!(of("socks5://h").manner, Manner::Socks { login: None, names: Names::Ours }));
+        let Manner::Socks { login: Some(login), names } = of("socks5h://bob:hunter2@h").manner else { panic!("SOCKS") };
+        assert_eq!((login.user.as_str(), login.password.as_str(), names), ("bob", "hunter2", Names::Theirs));
+    }
+
+    #[test]
+    fn a_proxy_of_another_kind_is_refused_without_its_password() {
+        let fault = route("socks4://bob:hunter2@h", "", &[]).proxy("example.com", 80, false).err();
+        let words = fault.expect("not spoken").to_string();
+        assert!(
+            words.contains("`socks4://h` of the environment is of no kind") && !words.contains("hunter2"),
+            "{words}"
+        );
     }
 }

@@ -1,18 +1,17 @@
 //! A tunnel through a proxy: HTTP `CONNECT`, then the connection is as good as a direct one.
 
 use http::HeaderValue;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::Fault;
 use crate::limits::TUNNEL_HEAD_BYTES_MAX;
 
-/// Asks the proxy at the other end of `tcp` to connect it to `authority`, as in `example.com:443`.
+/// Asks the proxy at the other end of `stream` to connect it to `authority`, as in `example.com:443`.
 ///
 /// # Errors
 /// What the proxy answered instead of 200.
 pub(super) async fn open(
-    tcp: &mut TcpStream,
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     authority: &str,
     authorization: Option<&HeaderValue>,
 ) -> Result<(), Fault> {
@@ -21,14 +20,15 @@ pub(super) async fn open(
         request.extend([b"Proxy-Authorization: ", value.as_bytes(), b"\r\n"].concat());
     }
     request.extend(b"\r\n");
-    tcp.write_all(&request).await?;
+    stream.write_all(&request).await?;
+    stream.flush().await?;
     let mut head = Vec::new();
     // Byte by byte: what follows the head belongs to the peer behind the proxy.
     while !head.ends_with(b"\r\n\r\n") {
         if head.len() >= TUNNEL_HEAD_BYTES_MAX {
             return Err(Fault::Protocol("proxy", "its answer does not end".to_owned()));
         }
-        head.push(tcp.read_u8().await?);
+        head.push(stream.read_u8().await?);
     }
     match status(&head) {
         Some(200..=299) => Ok(()),
@@ -48,6 +48,8 @@ fn status(head: &[u8]) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpStream;
+
     use super::*;
 
     #[tokio::test]

@@ -64,7 +64,9 @@ impl Lines {
             _ => self.paint.health(update.status),
         };
         let mut parts = vec![self.paint.name(&clean(&update.address)), status];
-        if let Some(latency) = update.latency_ms.filter(|_| update.status.passes()) {
+        // While a healthy one is being doubted, what its last check found is no part of its health.
+        let doubt = update.detail.as_ref().filter(|_| update.status == Health::Healthy);
+        if let Some(latency) = update.latency_ms.filter(|_| update.status.passes() && doubt.is_none()) {
             parts.push(format!("{latency:.1} ms"));
         }
         match update.admin {
@@ -75,8 +77,10 @@ impl Lines {
         if update.stale {
             parts.push(self.paint.warning("stale"));
         }
-        if let Some(detail) = &update.detail {
-            parts.push(clean(detail).into_owned());
+        match (&update.detail, doubt) {
+            (_, Some(doubt)) => parts.push(self.paint.warning(&format!("last check: {}", clean(doubt)))),
+            (Some(detail), None) => parts.push(clean(detail).into_owned()),
+            (None, None) => {}
         }
         parts.join("  ")
     }
@@ -205,6 +209,11 @@ mod tests {
         let mut lines = Lines::new(Paint::PLAIN);
         assert_eq!(lines.line(&message("{\"type\":\"backends\",\"data\":[]}")), "no backends");
         assert_eq!(lines.line(&update("healthy", "null")), "127.0.0.1:8081  healthy  1.3 ms");
+        assert_eq!(
+            lines.line(&update("healthy", "\"connection refused\"")),
+            "127.0.0.1:8081  healthy  last check: connection refused",
+            "it is being doubted"
+        );
         assert_eq!(
             lines.line(&update("unhealthy", "\"connection refused\"")),
             "127.0.0.1:8081  healthy -> unhealthy  connection refused"

@@ -14,6 +14,7 @@ pub mod schema;
 pub mod stderr;
 pub mod stdout;
 pub mod summary;
+mod wrap;
 
 pub use clean::clean;
 pub use color::Paint;

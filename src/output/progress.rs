@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::Talk;
 use super::stderr::Volume;
 
-/// A spinner with a count. Gone without a trace when dropped.
+/// A bar with a count. Gone without a trace when dropped.
 #[derive(Debug)]
 pub struct Progress(ProgressBar);
 
@@ -18,8 +18,10 @@ impl Progress {
         let target =
             if talk.volume == Volume::Quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(total), target);
-        let style = ProgressStyle::with_template("{spinner} {msg}  {pos}/{len}  {elapsed}");
-        bar.set_style(style.expect("the template is a constant and well-formed"));
+        let style = ProgressStyle::with_template("{spinner} {msg}  {bar:32}  {pos}/{len}  {elapsed}");
+        let style = style.expect("the template is a constant and well-formed");
+        // As thin as the rules of the dashboard.
+        bar.set_style(style.progress_chars("━╸─"));
         bar.set_message(what.to_owned());
         bar.enable_steady_tick(Duration::from_millis(100));
         Progress(bar)

@@ -3,6 +3,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use super::wrap::{columns, wrap};
 use super::{Paint, clean};
 
 /// How much is said.
@@ -23,37 +24,40 @@ pub struct Talk {
     pub volume: Volume,
     /// In which colours.
     pub paint: Paint,
+    /// The column at which a line goes on that does not fit the terminal.
+    pub indent: usize,
 }
 
 impl Talk {
     /// Says what is worth knowing.
     pub fn say(&self, line: &str) {
         if self.volume >= Volume::Normal {
-            write(line);
+            self.write(line);
         }
     }
 
     /// Says what is worth knowing to somebody who looks closely.
     pub fn detail(&self, line: &str) {
         if self.volume >= Volume::Verbose {
-            write(line);
+            self.write(line);
         }
     }
 
     /// Begins a new line where a terminal has just shown `^C`.
     pub fn after_interrupt(&self) {
         if self.volume >= Volume::Normal && io::stderr().is_terminal() {
-            write("");
+            self.write("");
         }
     }
 
     /// Says why the command fails, whatever the volume. Control characters in it are shown, not obeyed.
     pub fn error(&self, message: &str) {
-        write(&format!("{} {}", self.paint.bad("error:"), clean(message)));
+        self.write(&format!("{} {}", self.paint.bad("error:"), clean(message)));
     }
-}
 
-fn write(line: &str) {
-    let mut stderr = io::stderr().lock();
-    let _ = stderr.write_all(format!("{line}\n").as_bytes());
+    fn write(&self, line: &str) {
+        let mut stderr = io::stderr().lock();
+        let line = columns(&stderr).map_or_else(|| line.into(), |columns| wrap(line, columns, self.indent));
+        let _ = stderr.write_all(format!("{line}\n").as_bytes());
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use super::wrap::{columns, wrap};
+
 /// Writes results.
 #[derive(Debug)]
 pub struct Stdout {
@@ -37,6 +39,17 @@ impl Stdout {
     /// Whether a person is looking at it.
     pub fn is_terminal(&self) -> bool {
         self.terminal
+    }
+
+    /// Writes one line for people: where it does not fit the terminal it goes on at column `indent`.
+    ///
+    /// # Errors
+    /// [`Unwritable`].
+    pub fn text(&self, line: &str, indent: usize) -> Result<(), Unwritable> {
+        match columns(io::stdout()).filter(|_| self.terminal) {
+            Some(columns) => self.line(&wrap(line, columns, indent)),
+            None => self.line(line),
+        }
     }
 
     /// Writes one line and flushes it.

@@ -143,7 +143,7 @@ impl StreamSummary {
         if let Some(interval) = self.interval_ms {
             let seconds = |milliseconds: f64| format!("{:.2}", milliseconds / 1_000.0);
             let spread = [interval.p50, interval.p95, interval.max].map(seconds).join("/");
-            let due = self.feed.map(|feed| format!(" (due every {})", feed.cadence().as_secs()));
+            let due = self.feed.map(|feed| format!(" (due every {} s)", feed.cadence().as_secs()));
             parts.push(format!("interval p50/p95/max {spread} s{}", due.unwrap_or_default()));
         }
         if self.connections != 1 || !self.losses.is_empty() {

@@ -25,7 +25,12 @@ impl Sample<'_> {
         (self.value.is_finite() && self.value >= 0.0).then_some(self.value as u64)
     }
 
-    /// The labels but these, as they are written, to tell one series from another.
+    /// Whether both stand for the same thing, by their labels.
+    pub(super) fn is_labelled_like(&self, other: &Sample<'_>) -> bool {
+        self.labels == other.labels
+    }
+
+    /// The name and labels as they are written, to tell one series from another.
     pub(super) fn series(&self) -> String {
         let labels: Vec<String> = self.labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
         format!("{}{{{}}}", self.name, labels.join(","))
@@ -101,11 +106,20 @@ fn quoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
     None
 }
 
-/// A metric with labels that a series has to have: `up{job="web"}`.
+/// A metric with labels that a series has to have, or may not have: `up{job="web",zone!="b"}`.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Selector {
     name: String,
-    labels: Vec<(String, String)>,
+    labels: Vec<(String, Match, String)>,
+}
+
+/// What the value of a label has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Match {
+    /// This.
+    Equal,
+    /// Anything else; also nothing.
+    Other,
 }
 
 impl Selector {
@@ -119,13 +133,19 @@ impl Selector {
         let whole = format!("{} 0", text.trim());
         let sample =
             sample(&whole).filter(|sample| sample.value == 0.0 && !text.trim().contains(' ')).ok_or_else(bad)?;
-        let labels = sample.labels.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect();
-        Ok(Selector { name: sample.name.to_owned(), labels })
+        let labels = sample.labels.iter().map(|(name, value)| {
+            let (name, matched) = name.strip_suffix('!').map_or((*name, Match::Equal), |name| (name, Match::Other));
+            (name.trim().to_owned(), matched, value.to_string())
+        });
+        Ok(Selector { name: sample.name.to_owned(), labels: labels.collect() })
     }
 
     /// Whether a sample is one of those meant.
     pub(super) fn matches(&self, sample: &Sample<'_>) -> bool {
-        sample.name == self.name && self.labels.iter().all(|(name, value)| sample.label(name) == Some(value.as_str()))
+        let fits = |(name, matched, value): &(String, Match, String)| {
+            (sample.label(name) == Some(value)) == (*matched == Match::Equal)
+        };
+        sample.name == self.name && self.labels.iter().all(fits)
     }
 }
 
@@ -170,6 +190,10 @@ mod tests {
             ("down{job=\"web\"} 1", false),
         ] {
             assert_eq!(selector.matches(&sample(line).expect("a sample")), fits, "{line}");
+        }
+        let others = Selector::parse("up{job!=\"web\"}").expect("a selector");
+        for (line, fits) in [("up{job=\"web\"} 1", false), ("up{job=\"db\"} 1", true), ("up 1", true)] {
+            assert_eq!(others.matches(&sample(line).expect("a sample")), fits, "{line}");
         }
         for bad in ["", "up 1", "{}", "up{", "up{a}"] {
             assert!(Selector::parse(bad).is_err(), "{bad}");

@@ -10,7 +10,7 @@ use url::Url;
 use super::SourceOptions;
 use crate::limits::SOURCE_BODY_BYTES_MAX;
 use crate::net::Target;
-use crate::net::http::{HttpClient, Request};
+use crate::net::http::{Failed, HttpClient, Request};
 use crate::net::tls::{self, Sessions, TlsOptions, Trust};
 
 /// Fetches pages of one server.
@@ -26,6 +26,15 @@ pub(super) struct Page {
     pub(super) headers: HeaderMap,
     /// The whole body.
     pub(super) body: Vec<u8>,
+}
+
+/// What the server knows of a question without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// It was never sent.
+    Nothing,
+    /// It may have been received.
+    Perhaps,
 }
 
 impl Fetcher {
@@ -59,16 +68,25 @@ impl Fetcher {
 
     /// Fetches one page, over a connection that is kept for the next. The error says where and what was answered.
     pub(super) async fn get(&self, url: Url) -> Result<Page, String> {
+        self.ask(url).await.map_err(|(why, _)| why)
+    }
+
+    /// The same, and where it fails, whether the server may have heard of it.
+    pub(super) async fn ask(&self, url: Url) -> Result<Page, (String, Heard)> {
         let path = url.path().to_owned();
         let request = Request { method: Method::GET, url, headers: self.headers.clone(), body: Bytes::new() };
-        let mut answer = self.client.send(request).await.map_err(|failed| failed.fault().to_string())?;
+        let mut answer = self.client.send(request).await.map_err(|failed| match &failed {
+            Failed::Connecting(fault) => (fault.to_string(), Heard::Nothing),
+            Failed::Answering(fault) => (fault.to_string(), Heard::Perhaps),
+        })?;
+        let heard = |why| (why, Heard::Perhaps);
         if answer.status() != 200 {
-            return Err(format!("`GET {path}` answered {}", answer.status()));
+            return Err(heard(format!("`GET {path}` answered {}", answer.status())));
         }
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|fault| fault.to_string())? {
+        while let Some(chunk) = answer.chunk().await.map_err(|fault| heard(fault.to_string()))? {
             if body.len() + chunk.len() > SOURCE_BODY_BYTES_MAX {
-                return Err(format!("`GET {path}` answered with more than {SOURCE_BODY_BYTES_MAX} bytes"));
+                return Err(heard(format!("`GET {path}` answered with more than {SOURCE_BODY_BYTES_MAX} bytes")));
             }
             body.extend_from_slice(&chunk);
         }

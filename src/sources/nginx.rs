@@ -5,12 +5,12 @@
 mod config;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::fetch::Fetcher;
+use super::fetch::{Fetcher, Heard};
 use super::{Counter, Kind, Reading, Source, SourceOptions, Telling};
 
 /// The row of this kind.
@@ -36,6 +36,8 @@ struct Nginx {
 struct Count {
     shown: u64,
     ours: u64,
+    /// What we have asked since, without an answer: a server that hangs answers it when it goes on, and counts it.
+    unanswered: u64,
 }
 
 fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
@@ -64,11 +66,17 @@ impl Source for Nginx {
             let backends = tokio::task::spawn_blocking(move || config::upstreams(&path)).await;
             let backends = backends.map_err(|error| error.to_string())??;
             let Some((fetcher, url)) = &self.status else { return Ok(Reading { backends, requests: Vec::new() }) };
-            let page = fetcher.get(url.clone()).await?;
+            // This may be dropped while it waits, at its deadline.
+            self.count().unanswered += 1;
+            let page = fetcher.ask(url.clone()).await.map_err(|(why, heard)| {
+                if heard == Heard::Nothing {
+                    self.count().unanswered -= 1;
+                }
+                why
+            })?;
             let shown = requests(&String::from_utf8_lossy(&page.body))
                 .ok_or_else(|| format!("`{}` shows no status of nginx; is `stub_status` there?", url.path()))?;
-            let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-            let requests = vec![Counter { name: "requests".to_owned(), value: count.others(shown) }];
+            let requests = vec![Counter { name: "requests".to_owned(), value: self.count().others(shown) }];
             Ok(Reading { backends, requests })
         })
     }
@@ -78,10 +86,19 @@ impl Source for Nginx {
     }
 }
 
+impl Nginx {
+    fn count(&self) -> MutexGuard<'_, Count> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Count {
-    /// The requests of others. What we have asked a process that is gone is forgotten with it.
+    /// The requests of others, by an answer that has just come. What we have asked a process that is gone is forgotten with
+    /// it.
     fn others(&mut self, shown: u64) -> u64 {
-        self.ours = if shown < self.shown { 1 } else { self.ours + 1 };
+        let asked = std::mem::take(&mut self.unanswered);
+        // Not all of them need have arrived.
+        self.ours = if shown < self.shown { 1 } else { self.ours + asked.min(shown - self.shown) };
         self.shown = shown;
         shown.saturating_sub(self.ours)
     }
@@ -111,10 +128,16 @@ mod tests {
     #[test]
     fn what_we_ask_ourselves_does_not_count() {
         let mut count = Count::default();
-        assert_eq!(count.others(11), 10);
-        assert_eq!(count.others(12), 10);
-        assert_eq!(count.others(20), 17);
-        assert_eq!(count.others(1), 0, "restarted");
-        assert_eq!(count.others(5), 3);
+        let mut asked = |unanswered: u64, shown: u64| {
+            count.unanswered += unanswered;
+            count.others(shown)
+        };
+        assert_eq!(asked(1, 11), 10);
+        assert_eq!(asked(1, 12), 10);
+        assert_eq!(asked(1, 20), 17);
+        assert_eq!(asked(4, 25), 18, "it hung, and has answered all of them now");
+        assert_eq!(asked(4, 26), 18, "they have never arrived");
+        assert_eq!(asked(1, 1), 0, "restarted");
+        assert_eq!(asked(1, 5), 3);
     }
 }

@@ -1,7 +1,8 @@
 //! Any page of Prometheus metrics: one metric says for each backend whether it is up, another counts requests.
 //!
 //! Which they are stands in the settings, or in a preset that knows a program's names. A source without `up_metric` counts
-//! requests only.
+//! requests only. A preset also knows which requests are not those of clients: those for the metrics themselves, ours first
+//! of all.
 
 use std::sync::Arc;
 
@@ -38,6 +39,8 @@ struct Preset {
     name: &'static str,
     up: &'static str,
     requests: &'static str,
+    /// A metric with the same labels that counts which of those requests do not count.
+    aside: Option<&'static str>,
     pool_label: &'static str,
     backend_label: &'static str,
 }
@@ -46,7 +49,9 @@ const PRESETS: &[Preset] = &[
     Preset {
         name: "traefik",
         up: "traefik_service_server_up",
-        requests: "traefik_entrypoint_requests_total",
+        // Its metrics and API stand behind an entry point of their own, by default of this name.
+        requests: "traefik_entrypoint_requests_total{entrypoint!=\"traefik\"}",
+        aside: None,
         pool_label: "service",
         backend_label: "url",
     },
@@ -54,13 +59,15 @@ const PRESETS: &[Preset] = &[
         name: "caddy",
         up: "caddy_reverse_proxy_upstreams_healthy",
         requests: "caddy_http_requests_total",
+        aside: None,
         pool_label: "",
         backend_label: "upstream",
     },
     Preset {
         name: "envoy",
         up: "envoy_cluster_membership_healthy",
-        requests: "envoy_http_downstream_rq_total",
+        requests: "envoy_http_downstream_rq_completed{envoy_http_conn_manager_prefix!=\"admin\"}",
+        aside: None,
         pool_label: "",
         backend_label: "envoy_cluster_name",
     },
@@ -68,6 +75,8 @@ const PRESETS: &[Preset] = &[
         name: "haproxy",
         up: "haproxy_server_status{state=\"UP\"}",
         requests: "haproxy_frontend_http_requests_total",
+        // The statistics page and the metrics are answered by the frontend itself.
+        aside: Some("haproxy_frontend_intercepted_requests_total"),
         pool_label: "proxy",
         backend_label: "server",
     },
@@ -83,6 +92,7 @@ struct Prometheus {
 struct Mapping {
     up: Option<Selector>,
     requests: Option<Selector>,
+    aside: Option<&'static str>,
     pool_label: Option<String>,
     backend_label: Option<String>,
     /// Where there is no label for it.
@@ -113,6 +123,8 @@ impl Mapping {
         let mapping = Mapping {
             up: selector(text(&options.up_metric, preset.map(|preset| preset.up)))?,
             requests: selector(text(&options.requests_metric, preset.map(|preset| preset.requests)))?,
+            // Whoever names another metric knows what it counts.
+            aside: preset.filter(|_| options.requests_metric.is_none()).and_then(|preset| preset.aside),
             pool_label: text(&options.pool_label, preset.map(|preset| preset.pool_label)),
             backend_label: text(&options.backend_label, preset.map(|preset| preset.backend_label)),
             pool: options.pool.clone().or_else(|| options.preset.clone()).unwrap_or_else(|| "metrics".to_owned()),
@@ -134,7 +146,12 @@ impl Mapping {
         };
         let backends: Vec<Record> = wanted(&self.up).filter_map(|sample| self.record(sample)).collect();
         let requests: Vec<Counter> = wanted(&self.requests)
-            .filter_map(|sample| Some(Counter { name: sample.series(), value: sample.count()? }))
+            .filter_map(|sample| {
+                let aside =
+                    samples.iter().find(|other| Some(other.name) == self.aside && other.is_labelled_like(sample));
+                let aside = aside.and_then(Sample::count).unwrap_or(0);
+                Some(Counter { name: sample.series(), value: sample.count()?.saturating_sub(aside) })
+            })
             .collect();
         Ok(Reading { backends, requests })
     }
@@ -216,7 +233,8 @@ mod tests {
         let traefik = "traefik_service_server_up{service=\"web@file\",url=\"http://10.0.0.1:80\"} 1\n\
                        traefik_service_server_up{service=\"web@file\",url=\"https://10.0.0.2\"} 0\n\
                        traefik_entrypoint_requests_total{code=\"200\",entrypoint=\"web\",method=\"GET\",protocol=\"http\"} 7\n\
-                       traefik_entrypoint_requests_total{code=\"404\",entrypoint=\"web\",method=\"GET\",protocol=\"http\"} 2\n";
+                       traefik_entrypoint_requests_total{code=\"404\",entrypoint=\"web\",method=\"GET\",protocol=\"http\"} 2\n\
+                       traefik_entrypoint_requests_total{code=\"200\",entrypoint=\"traefik\",method=\"GET\",protocol=\"http\"} 5\n";
         let (up, down) = (one("web@file", "10.0.0.1:80", Healthy), one("web@file", "10.0.0.2:443", Unhealthy));
         assert_eq!(read("traefik", traefik), (vec![up, down], 9));
         let caddy = "caddy_reverse_proxy_upstreams_healthy{upstream=\"127.0.0.1:8081\"} 1\n\
@@ -224,8 +242,15 @@ mod tests {
         assert_eq!(read("caddy", caddy), (vec![one("caddy", "127.0.0.1:8081", Healthy)], 5));
         let haproxy = "haproxy_server_status{proxy=\"app\",server=\"a\",state=\"DOWN\"} 1\n\
                        haproxy_server_status{proxy=\"app\",server=\"a\",state=\"UP\"} 0\n\
-                       haproxy_frontend_http_requests_total{proxy=\"in\"} 3\n";
+                       haproxy_frontend_http_requests_total{proxy=\"in\"} 3\n\
+                       haproxy_frontend_http_requests_total{proxy=\"stats\"} 9\n\
+                       haproxy_frontend_intercepted_requests_total{proxy=\"in\"} 0\n\
+                       haproxy_frontend_intercepted_requests_total{proxy=\"stats\"} 9\n";
         assert_eq!(read("haproxy", haproxy), (vec![one("app", "a", Unhealthy)], 3));
+        let envoy = "envoy_cluster_membership_healthy{envoy_cluster_name=\"web\"} 2\n\
+                     envoy_http_downstream_rq_completed{envoy_http_conn_manager_prefix=\"admin\"} 7\n\
+                     envoy_http_downstream_rq_completed{envoy_http_conn_manager_prefix=\"in\"} 4\n";
+        assert_eq!(read("envoy", envoy), (vec![one("envoy", "web", Healthy)], 4));
     }
 
     #[test]

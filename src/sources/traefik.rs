@@ -1,7 +1,8 @@
 //! Traefik, by its API: the services with servers, and their status where Traefik checks it.
 //!
-//! A service is a pool. Where no health check is configured Traefik says `UP` of every server, so ours says. Request counts
-//! come from the metrics, if `metrics_url` says where they are.
+//! A service is a pool. Where no health check is configured Traefik has no status of its servers, so our checks say. A server
+//! that gets nothing new, because its weight is 0 or it is fenced off, is draining. Request counts come from the metrics, if
+//! `metrics_url` says where they are.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -112,6 +113,8 @@ struct Server {
     url: String,
     #[serde(default)]
     weight: Option<u32>,
+    #[serde(default)]
+    fenced: bool,
 }
 
 fn services(json: &[u8]) -> Result<Vec<Record>, String> {
@@ -143,7 +146,7 @@ fn services(json: &[u8]) -> Result<Vec<Record>, String> {
                 address: address(&server.url),
                 name: server.url,
                 weight: server.weight.unwrap_or(1),
-                admin: Admin::Enabled,
+                admin: if server.fenced || server.weight == Some(0) { Admin::Draining } else { Admin::Enabled },
                 finding,
             }
         })
@@ -172,7 +175,7 @@ mod tests {
         let status = json!({"http://10.0.0.1:80": "UP", "https://10.0.0.2": "DOWN"});
         let list = json!([
             {"name": "web@file", "loadBalancer": {"servers": servers, "healthCheck": {"path": "/"}}, "serverStatus": status},
-            {"name": "raw@file", "loadBalancer": {"servers": [{"url": "http://h:1"}]}, "serverStatus": {"http://h:1": "UP"}},
+            {"name": "raw@file", "loadBalancer": {"servers": [{"url": "http://h:1", "fenced": true}]}, "serverStatus": {"http://h:1": "UP"}},
             {"name": "api@internal", "status": "enabled"},
             {"name": "split@file", "weighted": {}},
         ]);
@@ -197,6 +200,8 @@ mod tests {
                 ("raw@file", "h:1", 1, None),
             ]
         );
+        let draining: Vec<bool> = records.iter().map(|one| one.admin == Admin::Draining).collect();
+        assert_eq!(draining, [false, false, false, true]);
     }
 
     proptest! {

@@ -1,125 +1,31 @@
 //! `veloflux watch --dashboard` on a real terminal: tmux plays the terminal, so that what is looked at is what a person sees.
 
 use std::path::Path;
-use std::process::Command;
 
 use rustix::process::Signal;
-use tempfile::TempDir;
 
 use crate::stub::Stub;
+use crate::support::terminal::Terminal;
 use crate::support::{PATIENCE, StubBackend, TestServer, Veloflux, eventually};
 
-/// A terminal of 80 columns and 24 lines in which a command runs between two looks at the terminal's settings.
-struct Terminal {
-    socket: TempDir,
+/// A terminal with the dashboard on it.
+fn board(home: &Path, flags: &[&str]) -> Terminal {
+    with(home, "", flags)
 }
 
-impl Terminal {
-    /// Runs `veloflux watch --dashboard` with these flags, in the places of `home`.
-    fn board(home: &Path, flags: &[&str]) -> Terminal {
-        Terminal::with(home, "", flags)
-    }
-
-    /// The same with something before the command, such as a variable.
-    fn with(places: &Path, before: &str, flags: &[&str]) -> Terminal {
-        let terminal = Terminal { socket: TempDir::with_prefix("veloflux-tmux-").expect("a temporary directory") };
-        let board = format!("{} watch --dashboard {}", env!("CARGO_BIN_EXE_veloflux"), flags.join(" "));
-        // `cat` keeps the terminal open when it is over.
-        let home = places.display();
-        let script = format!(
-            "echo before; stty -g > {home}/stty-before; {before} {board}; echo exit=$?; stty -g > {home}/stty-after; cat"
-        );
-        terminal.tmux(&["new-session", "-d", "-x", "80", "-y", "24", "bash", "-c", &script], Some(places));
-        terminal
-    }
-
-    fn tmux(&self, args: &[&str], home: Option<&Path>) -> String {
-        let mut command = Command::new("tmux");
-        command.args(["-u", "-f", "/dev/null", "-L", "test"]).args(args);
-        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("TMUX_TMPDIR", self.socket.path()).env("LANG", "C.UTF-8");
-        if let Some(home) = home {
-            command.env("HOME", home).env("XDG_RUNTIME_DIR", home).env("XDG_STATE_HOME", home.join("state"));
-        }
-        let done = command.output().expect("tests/run installs tmux");
-        assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8_lossy(&done.stdout).into_owned()
-    }
-
-    fn press(&self, key: &str) {
-        self.tmux(&["send-keys", key], None);
-    }
-
-    fn resize(&self, width: u16, height: u16) {
-        self.tmux(&["resize-window", "-x", &width.to_string(), "-y", &height.to_string()], None);
-    }
-
-    fn screen(&self) -> String {
-        self.tmux(&["capture-pane", "-p"], None)
-    }
-
-    /// The screen with its colours.
-    fn painted(&self) -> String {
-        self.tmux(&["capture-pane", "-p", "-e"], None)
-    }
-
-    /// Waits until the screen shows all of these, and gives it.
-    fn shows(&self, words: &[&str]) -> String {
-        eventually(PATIENCE, || {
-            let screen = self.screen();
-            match words.iter().find(|word| !screen.contains(**word)) {
-                None => Ok(screen),
-                Some(missing) => Err(format!("no {missing:?} in\n{screen}")),
-            }
-        })
-    }
-
-    /// Waits until the line of the memory is like this: the measurement that is never nothing.
-    fn shows_memory(&self, wanted: impl Fn(&str) -> bool) {
-        eventually(PATIENCE, || {
-            let screen = self.screen();
-            let line = screen.lines().find(|line| line.contains("   memory ")).unwrap_or_default();
-            if wanted(line) { Ok(()) } else { Err(screen) }
-        });
-    }
-
-    /// What tmux knows about the terminal.
-    fn knows(&self, what: &str) -> String {
-        self.tmux(&["display-message", "-p", what], None).trim().to_owned()
-    }
-
-    /// The process that runs on the terminal.
-    fn program(&self) -> rustix::process::Pid {
-        let shell = self.knows("#{pane_pid}");
-        let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).expect("a shell");
-        let child = children.split_whitespace().next().expect("it runs something").parse().expect("a number");
-        rustix::process::Pid::from_raw(child).expect("above zero")
-    }
-
-    fn signal(&self, signal: Signal) {
-        rustix::process::kill_process(self.program(), signal).expect("a process of ours");
-    }
-
-    /// Waits until the command has ended with this exit code and looks whether the terminal is as it was.
-    fn ended(&self, home: &Path, code: i32) -> String {
-        let screen = self.shows(&["before", &format!("exit={code}")]);
-        let settings = |name: &str| {
-            eventually(PATIENCE, || {
-                let text = std::fs::read_to_string(home.join(name)).unwrap_or_default();
-                if text.is_empty() { Err(format!("no {name}")) } else { Ok(text) }
-            })
-        };
-        assert_eq!(settings("stty-after"), settings("stty-before"));
-        let terminal = self.knows("alternate=#{alternate_on} cursor=#{cursor_flag} keypad=#{keypad_flag}");
-        assert_eq!(terminal, "alternate=0 cursor=1 keypad=0", "{screen}");
-        screen
-    }
+/// The same with something before the command, such as a variable.
+fn with(home: &Path, before: &str, flags: &[&str]) -> Terminal {
+    let board = format!("{before} {} watch --dashboard {}", env!("CARGO_BIN_EXE_veloflux"), flags.join(" "));
+    Terminal::running(home, (80, 24), &board)
 }
 
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        self.tmux(&["kill-server"], None);
-    }
+/// Waits until the line of the memory is like this: the measurement that is never nothing.
+fn shows_memory(terminal: &Terminal, wanted: impl Fn(&str) -> bool) {
+    eventually(PATIENCE, || {
+        let screen = terminal.screen();
+        let line = screen.lines().find(|line| line.contains("   memory ")).unwrap_or_default();
+        if wanted(line) { Ok(()) } else { Err(screen) }
+    });
 }
 
 /// How many columns of a sparkline there are in a text.
@@ -133,7 +39,7 @@ fn all_feeds_stand_on_one_screen_of_any_size() {
     let address = backend.address();
     let server = TestServer::builder().backend("web", &address).backend("web", "127.0.0.1:1").start();
     let home = server.home();
-    let terminal = Terminal::board(home.path(), &["--server", &server.url()]);
+    let terminal = board(home.path(), &["--server", &server.url()]);
     let screen = terminal.shows(&[
         &format!("127.0.0.1:{}", server.address().port()),
         "● backends",
@@ -176,7 +82,7 @@ fn the_terminal_is_as_it_was_on_every_way_out() {
     ];
     for (way, leave, code) in ways {
         let home = tempfile::tempdir().expect("a directory");
-        let terminal = Terminal::board(home.path(), &["--server", &url]);
+        let terminal = board(home.path(), &["--server", &url]);
         terminal.shows(&["● metrics", "q quit"]);
         assert_eq!(terminal.knows("#{alternate_on}"), "1", "{way}");
         leave(&terminal);
@@ -188,7 +94,7 @@ fn the_terminal_is_as_it_was_on_every_way_out() {
         drop(socket);
     });
     let home = tempfile::tempdir().expect("a directory");
-    let terminal = Terminal::board(home.path(), &["--server", &deaf.url()]);
+    let terminal = board(home.path(), &["--server", &deaf.url()]);
     terminal.shows(&["● metrics"]);
     let program = terminal.program();
     for _ in 0..2 {
@@ -203,18 +109,18 @@ fn a_server_that_restarts_is_found_again_and_the_history_is_kept() {
     let server = TestServer::start();
     let (home, address) = (server.home(), server.address());
     let quick = ["--server", &server.url(), "--base-delay", "300ms", "--max-delay", "300ms", "--max-attempts", "0"];
-    let terminal = Terminal::board(home.path(), &quick);
+    let terminal = board(home.path(), &quick);
     // Two measurements at least, so that the sparkline has something to keep.
-    terminal.shows_memory(|line| bars(line) >= 2);
+    shows_memory(&terminal, |line| bars(line) >= 2);
     drop(server);
     terminal.shows(&["↻ metrics", "try ", "all feeds, for ", "old: last heard "]);
     // Long enough for a measurement to be missed.
     terminal.shows(&["metrics  old: last heard 5s ago"]);
-    terminal.shows_memory(|line| bars(line) >= 2);
+    shows_memory(&terminal, |line| bars(line) >= 2);
     let again = TestServer::builder_in(home).listen(address).start();
     terminal.shows(&["● metrics", "live, "]);
     // What was, a hole, and what is.
-    terminal.shows_memory(|line| match line.split_once('·') {
+    shows_memory(&terminal, |line| match line.split_once('·') {
         Some((before, after)) => bars(before) >= 2 && bars(after) >= 1,
         None => false,
     });
@@ -226,7 +132,7 @@ fn keys_update_freeze_and_filter() {
     let backend = StubBackend::start();
     let server = TestServer::builder().backend("web", &backend.address()).backend("db", "127.0.0.1:1").start();
     let home = server.home();
-    let terminal = Terminal::board(home.path(), &["--server", &server.url()]);
+    let terminal = board(home.path(), &["--server", &server.url()]);
     terminal.shows(&["● healthy", "✗ unhealthy"]);
     terminal.press("u");
     terminal.shows(&["updated: backends, metrics, status, billing, health"]);
@@ -252,7 +158,7 @@ fn keys_update_freeze_and_filter() {
 fn an_update_without_the_right_token_is_refused_and_said() {
     let server = TestServer::start();
     let home = tempfile::tempdir().expect("a directory");
-    let terminal = Terminal::board(home.path(), &["--server", &server.url()]);
+    let terminal = board(home.path(), &["--server", &server.url()]);
     terminal.shows(&["● metrics"]);
     terminal.press("u");
     terminal.shows(&["not updated, 401", "--token-file"]);
@@ -263,7 +169,7 @@ fn what_was_given_up_stays_on_the_screen_can_be_tried_again_and_is_the_exit_code
     let home = tempfile::tempdir().expect("a directory");
     let stub = Stub::answering("HTTP/1.1 503 X\r\n\r\n");
     let url = stub.url();
-    let terminal = Terminal::board(home.path(), &["--server", &url, "--no-reconnect"]);
+    let terminal = board(home.path(), &["--server", &url, "--no-reconnect"]);
     terminal.shows(&["✗ metrics", "lost ", "all feeds, for ", "answered 503"]);
     assert_eq!(stub.connections(), 5);
     terminal.press("r");
@@ -286,7 +192,7 @@ fn without_colour_there_is_none_and_with_it_there_is() {
         ("", "--color=never", false),
         ("NO_COLOR=1", "--color=always", true),
     ] {
-        let terminal = Terminal::with(home.path(), before, &["--server", &server.url(), flags]);
+        let terminal = with(home.path(), before, &["--server", &server.url(), flags]);
         terminal.shows(&["✗ unhealthy", "● metrics"]);
         let painted = terminal.painted();
         assert_eq!(coloured(&painted), colour, "{before} {flags}: {painted:?}");
@@ -298,7 +204,7 @@ fn what_a_server_sends_cannot_steer_the_terminal() {
     let list = r#"{"type":"backends","data":[{"address":"\u001b]0;owned\u0007","pool":"\u009b31m","weight":1,"status":"healthy"}]}"#;
     let stub = Stub::sending(&[list]);
     let home = tempfile::tempdir().expect("a directory");
-    let terminal = Terminal::board(home.path(), &["--server", &stub.url()]);
+    let terminal = board(home.path(), &["--server", &stub.url()]);
     let title = terminal.knows("#{pane_title}");
     terminal.shows(&["\\x1b]0;owned\\x07", "\\x9b31m"]);
     assert_eq!(terminal.knows("#{pane_title}"), title);
@@ -324,8 +230,9 @@ fn what_the_dashboard_cannot_do_is_refused() {
         ("", &["-s", "http://127.0.0.1:1", "-s", "http://127.0.0.1:2"], "shows one server"),
         ("", &["--on-stale", "fail"], "leave `--on-stale fail` out"),
     ] {
-        let terminal = Terminal::with(home.path(), before, flags);
+        let terminal = with(home.path(), before, flags);
         let screen = terminal.ended(home.path(), 2);
-        assert!(screen.replace('\n', "").contains(words), "{flags:?}: {screen}");
+        let said = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(words), "{flags:?}: {screen}");
     }
 }

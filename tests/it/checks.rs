@@ -18,6 +18,7 @@ mod websocket;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Signal, kill_process_group};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -26,6 +27,7 @@ use veloflux::checks::{CheckSpec, CheckState, Monitor, Probe, ProbeOptions, Timi
 use veloflux::net::Target;
 use veloflux::protocol::Health;
 
+use crate::support::program::Program;
 use crate::support::{certificate, free_port};
 
 /// Long enough for a check on a loaded machine, short enough to wait for.
@@ -91,6 +93,28 @@ async fn ready(url: &str, options: &ProbeOptions) {
     let timing = Timing { interval: fast, fast_interval: fast, timeout: TIMEOUT, rise: 1, ..Timing::default() };
     let monitor = monitor(url, options, timing);
     let running = tokio::spawn(monitor.clone().run());
+    found(&monitor, Health::Healthy, STARTING).await;
+    running.abort();
+}
+
+/// Holds a check to a real program that hangs, as a host that swaps, and goes on; and then dies, and is started again.
+async fn follows(url: &str, options: &ProbeOptions, mut program: Program, start: impl Fn() -> Program) {
+    let fast = Duration::from_millis(100);
+    let timing =
+        Timing { interval: fast, fast_interval: fast, timeout: TIMEOUT, fall: 2, rise: 1, ..Timing::default() };
+    let monitor = monitor(url, options, timing);
+    let running = tokio::spawn(monitor.clone().run());
+    found(&monitor, Health::Healthy, STARTING).await;
+    kill_process_group(program.pid(), Signal::STOP).expect("it is ours");
+    found(&monitor, Health::Unhealthy, STARTING).await;
+    let why = monitor.states()[0].error.clone();
+    assert_eq!(why.as_deref(), Some("no answer within 1.5 s"), "{url}");
+    kill_process_group(program.pid(), Signal::CONT).expect("it is ours");
+    found(&monitor, Health::Healthy, STARTING).await;
+    program.kill();
+    found(&monitor, Health::Unhealthy, STARTING).await;
+    assert_eq!(monitor.states()[0].error.as_deref(), Some("connection refused"), "{url}");
+    let _again = start();
     found(&monitor, Health::Healthy, STARTING).await;
     running.abort();
 }

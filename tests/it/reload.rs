@@ -101,3 +101,46 @@ fn by_order_it_says_what_has_changed_and_what_cannot() {
     assert!(refused.error().1.contains("did you mean `server`?"), "{refused:?}");
     assert_eq!(server.get("/livez").status, 200);
 }
+
+#[test]
+fn sources_come_and_go_with_the_settings_and_what_stays_keeps_what_it_knows() {
+    let home = home();
+    let file = home.path().join("backends.json");
+    let lists = |status: &str| {
+        let text = format!(r#"{{"backends":[{{"address":"10.0.0.1:80","pool":"web","status":"{status}"}}]}}"#);
+        std::fs::write(&file, text).expect("a file of ours");
+    };
+    lists("unhealthy");
+    let listed = format!("[[source]]\nname = \"list\"\nkind = \"file\"\nfile = {file:?}\n");
+    let pushed = "[[source]]\nname = \"pushed\"\nkind = \"push\"\npool = \"db\"\n";
+    let server = TestServer::builder_in(home.clone()).config(&listed).start();
+    let one = |status: &str| {
+        eventually(PATIENCE, || match &list(&server)[..] {
+            [only] if only["status"] == status => Ok(only.clone()),
+            other => Err(format!("{other:?}\n{}", server.stderr())),
+        })
+    };
+    one("unhealthy");
+    lists("healthy");
+    let before = one("healthy");
+    assert!(before["last_change"].is_string(), "it was seen to change: {before}");
+
+    put(&server, &format!("{pushed}{listed}"));
+    server.signal(Signal::HUP);
+    let body = r#"{"backends":[{"address":"10.0.0.2:80","status":"healthy"}]}"#;
+    eventually(PATIENCE, || match server.post("/api/sources/pushed", body) {
+        answer if answer.status == 200 => Ok(()),
+        answer => Err(format!("{answer:?}")),
+    });
+    let both = eventually(PATIENCE, || match list(&server) {
+        both if both.len() == 2 => Ok(both),
+        other => Err(format!("{other:?}")),
+    });
+    assert_eq!((&both[0]["source"], &both[1]["source"]), (&"pushed".into(), &"list".into()));
+    assert_eq!(both[1]["last_change"], before["last_change"], "it keeps its history");
+
+    put(&server, &listed);
+    server.signal(Signal::HUP);
+    one("healthy");
+    assert_eq!(server.post("/api/sources/pushed", body).status, 404);
+}

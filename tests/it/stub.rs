@@ -61,13 +61,7 @@ impl Stub {
 
     /// A WebSocket server with this certificate that sends a message of the metrics, and listens.
     pub(crate) fn secure(made: &Certificate) -> Stub {
-        let chain = vec![CertificateDer::from_pem_file(&made.certificate).expect("a certificate")];
-        let key = PrivateKeyDer::from_pem_file(&made.key).expect("a key");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
-        let config = Arc::new(config.expect("a pair"));
+        let config = server_config(made);
         Stub::start(move |stream, _| {
             let connection = rustls::ServerConnection::new(Arc::clone(&config)).expect("a good configuration");
             // A client that does not trust us leaves before the handshake is over.
@@ -111,6 +105,17 @@ impl Stub {
     pub(crate) fn secure_url(&self) -> String {
         format!("https://localhost:{}", self.port)
     }
+}
+
+/// How a server with this certificate speaks TLS.
+pub(crate) fn server_config(made: &Certificate) -> Arc<rustls::ServerConfig> {
+    let chain = vec![CertificateDer::from_pem_file(&made.certificate).expect("a certificate")];
+    let key = PrivateKeyDer::from_pem_file(&made.key).expect("a key");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
+    Arc::new(config.expect("a pair"))
 }
 
 /// Closes with this code, and sees the closing handshake through.

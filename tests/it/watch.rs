@@ -7,7 +7,7 @@ mod resume;
 mod selection;
 mod silence;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocket;
 
 use crate::schema;
 use crate::stub::{Stub, close, metrics, stay};
@@ -70,8 +71,34 @@ fn every_way_to_fail_has_its_exit_code() {
     }
     const SILENT: &[&str] =
         &["--ping-interval", "100ms", "--ping-timeout", "50ms", "--max-missed-pings", "2", "--no-reconnect"];
+    /// Never comes to the end of its status line.
+    fn drip(mut stream: TcpStream, _: usize) {
+        let _ = stream.write_all(b"HTTP/1.1 101 ");
+        while stream.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    fn endless(mut stream: TcpStream, _: usize) {
+        let _ = stream.write_all(b"HTTP/1.1 101 X\r\n");
+        while stream.write_all(&b"X: y\r\n".repeat(100)).is_ok() {}
+    }
+    /// A message that would take minutes.
+    fn trickle(mut socket: WebSocket<TcpStream>, _: usize) {
+        let stream = socket.get_mut();
+        let _ = stream.write_all(b"\x81\x7e\x7f\xff{");
+        while stream.write_all(b" ").is_ok() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
     const ONCE: &[&str] = &["--no-reconnect"];
+    const BRIEF: &[&str] = &["--no-reconnect", "--connect-timeout", "300ms"];
+    const SLOW: &[&str] = &["--no-reconnect", "--stale-after", "300ms", "--on-stale", "fail"];
     for (what, stub, flags, code, connections, words) in [
+        ("accepted and silent", Stub::start(|stream, _| stay(stream)), BRIEF, 3, 1, "no answer within"),
+        ("a head byte by byte", Stub::start(drip), BRIEF, 3, 1, "no answer within"),
+        ("a head without end", Stub::start(endless), ONCE, 3, 1, "too many headers"),
+        ("accepted and reset", Stub::start(|stream, _| reset(stream)), ONCE, 3, 1, "no upgrade to WebSocket"),
+        ("frames byte by byte", Stub::websocket(trickle), SLOW, 1, 1, "`--on-stale` is `fail`"),
         ("401", Stub::answering("HTTP/1.1 401 X\r\n\r\n"), &[][..], 4, 1, "--token-file"),
         ("403", Stub::answering("HTTP/1.1 403 X\r\n\r\n"), &[], 4, 1, "answered 403"),
         ("404", Stub::answering("HTTP/1.1 404 X\r\n\r\n"), &[], 3, 1, "answered 404"),
@@ -210,6 +237,23 @@ fn a_reader_that_leaves_is_a_quiet_success() {
     let mut said = String::new();
     child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
     assert_eq!((status.code(), said.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn head_gets_its_line_and_nobody_says_anything() {
+    let stub = Stub::websocket(|mut socket, _| {
+        let mut number = 1;
+        while socket.send(Message::text(metrics(number))).is_ok() {
+            number += 1;
+        }
+    });
+    let mut shell = Command::new("/bin/bash");
+    let script = "\"$0\" watch metrics --json -s \"$1\" </dev/null | head -1; echo ${PIPESTATUS[0]}";
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_veloflux"), &stub.url()]).env_clear().env("PATH", "/usr/bin:/bin");
+    let done = Veloflux::program(shell).within(PATIENCE).run();
+    let lines: Vec<&str> = done.stdout.lines().collect();
+    assert!(lines.len() == 2 && lines[0].starts_with("{\"type\":\"open\""), "{}", done.stdout);
+    assert_eq!((lines[1], done.stderr.as_str()), ("0", ""), "a quiet success");
 }
 
 #[test]

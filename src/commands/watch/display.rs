@@ -174,8 +174,10 @@ impl Display {
         if exit == Exit::Interrupted {
             self.talk.after_interrupt();
         }
+        // Where the outages stand, below what is said of their feed.
+        let talk = Talk { indent: 10, ..self.talk };
         for line in summary.lines() {
-            self.talk.say(&self.talk.paint.faint(&clean(&line)));
+            talk.say(&talk.paint.faint(&clean(&line)));
         }
         Ok(())
     }
@@ -200,7 +202,7 @@ impl Display {
                     (None, Some(kind)) => format!("{}  {}", clean(kind), clean(&received.text)),
                     (None, None) => clean(&received.text).into_owned(),
                 };
-                stdout.line(&format!("{start}  {body}"))
+                stdout.text(&format!("{start}  {body}"), label.text_column())
             }
             (Body::Values(values), WatchFormat::Json) => write(stdout, &record(Happening::Values { values: &values })),
             (Body::Values(values), _) => values.iter().try_for_each(|value| stdout.line(&plain(value))),
@@ -212,7 +214,7 @@ impl Display {
                         let changes = changes.iter().map(|Change { path, old, new }| Leaf { path, old, new }).collect();
                         write(stdout, &record(Happening::Changes { changes }))
                     }
-                    _ => stdout.line(&format!("{}  {}", start(), said(&changes, *paint))),
+                    _ => stdout.text(&format!("{}  {}", start(), said(&changes, *paint)), label.text_column()),
                 }
             }
         }
@@ -220,7 +222,7 @@ impl Display {
 
     fn text(&mut self, event: &Event) {
         let stream = &mut self.streams[event.stream];
-        let talk = self.talk;
+        let talk = Talk { indent: stream.label.text_column(), ..self.talk };
         let start = format!("{}  {}", talk.paint.faint(&time_of_day(event.at)), talk.paint.name(&stream.label.name));
         let warn = |what: &str| talk.say(&format!("{start}  {}", talk.paint.warning(&clean(what))));
         match &event.what {
@@ -243,7 +245,7 @@ impl Display {
             What::Retry(retry, loss, lived) => warn(&format!("{}; {}", lost(loss, *lived), again(retry))),
             What::End(Ending::Done) => talk.say(&format!("{start}  the server is done")),
             What::End(Ending::GaveUp { loss, lived, attempts, .. }) => {
-                talk.error(&format!("{}: {}", stream.label.name.trim_end(), failure(loss, *lived, *attempts)));
+                self.talk.error(&format!("{}: {}", stream.label.name.trim_end(), failure(loss, *lived, *attempts)));
             }
             // A loss is told together with what follows it.
             What::Message(_) | What::Lost(..) | What::End(Ending::Enough | Ending::Stopped) => {}

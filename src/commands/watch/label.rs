@@ -1,7 +1,12 @@
 //! Labels: what the streams of a watch are called.
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::client::origin::Origin;
 use crate::protocol::Feed;
+
+/// What `20:10:02.114` takes.
+const TIME_COLUMNS: usize = 12;
 
 /// The names of one stream.
 #[derive(Debug, Clone)]
@@ -14,6 +19,11 @@ pub(super) struct Label {
 }
 
 impl Label {
+    /// The column at which the text of its lines begins: behind the time of day and the name.
+    pub(super) fn text_column(&self) -> usize {
+        TIME_COLUMNS + 2 + self.name.width() + 2
+    }
+
     /// The labels of all streams. Where there is one server only, its name is left out.
     pub(super) fn all(origins: &[Origin]) -> Vec<Label> {
         let alone = origins.iter().all(|origin| origin.server == origins[0].server);

@@ -12,12 +12,17 @@ pub enum Detail {
     Full,
 }
 
+impl Detail {
+    /// The column at which a line goes on that does not fit the terminal: a little more to the right than any begins.
+    pub const INDENT: usize = 9;
+}
+
 impl Report {
     /// The table. The name stands last, where it can be as long as it is.
     pub(super) fn lines(&self, paint: Paint, detail: Detail) -> Vec<String> {
         let header = ["dns", "tcp", "tls", "upgrade", "first", "ping", "close"].map(|word| format!("{word:>8}"));
         let runs = self.targets.iter().map(|row| row.runs.len()).max().unwrap_or(0);
-        let times = if runs > 1 { format!("times in ms, slowest of {runs} runs") } else { "times in ms".to_owned() };
+        let times = if runs > 1 { format!("ms, worst of {runs}") } else { "times in ms".to_owned() };
         let mut lines = vec![paint.faint(&format!("{:4}{}  {times}", "", header.concat()))];
         for row in &self.targets {
             lines.extend(row.lines(paint, detail));

@@ -3,14 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use veloflux::checks::{ProbeOptions, Timing};
-use veloflux::protocol::Health;
+use veloflux::checks::ProbeOptions;
 
-use super::{Manner, failure, found, free_port, monitor, passes, peer, ready};
+use super::{Manner, failure, follows, free_port, passes, peer, ready};
 use crate::support::program::{Program, run};
 
 fn none() -> ProbeOptions {
@@ -58,7 +56,7 @@ fn start(folder: &Path, port: u16) -> Program {
 async fn a_real_server_lets_in_who_needs_no_password_and_turns_away_others() {
     let (folder, port) = (tempfile::tempdir().expect("a folder"), free_port());
     install(folder.path());
-    let mut server = start(folder.path(), port);
+    let server = start(folder.path(), port);
     let (stranger, user) = (format!("mysql://127.0.0.1:{port}"), format!("mysql://haproxy@127.0.0.1:{port}"));
     ready(&user, &none()).await;
     // More often than it takes to be blocked.
@@ -68,13 +66,7 @@ async fn a_real_server_lets_in_who_needs_no_password_and_turns_away_others() {
     }
     let denied = failure(&format!("mysql://app@127.0.0.1:{port}"), &none()).await;
     assert_eq!(denied, "answered `1045 Access denied for user 'app'@'127.0.0.1' (using password: NO)`");
-    let monitor = monitor(&user, &none(), Timing::default());
-    let running = tokio::spawn(monitor.clone().run());
-    found(&monitor, Health::Healthy, Duration::from_secs(2)).await;
-    server.kill();
-    found(&monitor, Health::Unhealthy, Duration::from_secs(9)).await;
-    assert_eq!(monitor.states()[0].error.as_deref(), Some("connection refused"));
-    running.abort();
+    follows(&user, &none(), server, || start(folder.path(), port)).await;
 }
 
 /// The greeting of a MariaDB 10.11, with a scramble of no secret.

@@ -6,7 +6,7 @@ use std::process::Command;
 use veloflux::checks::ProbeOptions;
 use veloflux::secret::Secret;
 
-use super::{Manner, certificate, failure, free_port, passes, peer, ready};
+use super::{Manner, certificate, failure, follows, free_port, passes, peer, ready};
 use crate::support::program::{Program, run};
 
 fn none() -> ProbeOptions {
@@ -144,6 +144,16 @@ async fn tls_is_spoken_as_sslmode_says() {
     passes(&cluster.url(BOSS, ""), &none()).await;
     let more = server.stopped().split_off(said.len());
     assert_eq!(complaints(&more), "", "a check that passes leaves the server's log alone");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_or_dies_is_followed() {
+    let cluster = Cluster::create();
+    let running = cluster.start(&[]);
+    // Without a password: hashing it as often as the protocol wants takes its time on a busy machine.
+    let url = cluster.url("", "");
+    ready(&url, &none()).await;
+    follows(&url, &none(), running, || cluster.start(&[])).await;
 }
 
 #[tokio::test]

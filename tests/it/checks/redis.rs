@@ -8,7 +8,7 @@ use veloflux::checks::{ProbeOptions, Timing};
 use veloflux::protocol::Health;
 use veloflux::secret::Secret;
 
-use super::{Manner, certificate, checked, failure, found, free_port, monitor, passes, peer, ready};
+use super::{Manner, certificate, checked, failure, follows, found, free_port, monitor, passes, peer, ready};
 use crate::support::program::Program;
 
 fn none() -> ProbeOptions {
@@ -93,6 +93,16 @@ async fn with_the_defaults_a_killed_server_is_noticed_within_nine_seconds_and_so
     let _server = start();
     found(&monitor, Health::Healthy, Duration::from_secs(9)).await;
     running.abort();
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_or_dies_is_followed() {
+    let (folder, port) = (tempfile::tempdir().expect("a folder"), free_port().to_string());
+    let start = || server(folder.path(), None, &["--port", &port]);
+    let url = format!("redis://127.0.0.1:{port}");
+    let running = start();
+    ready(&url, &none()).await;
+    follows(&url, &none(), running, start).await;
 }
 
 #[tokio::test]

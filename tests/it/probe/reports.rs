@@ -7,8 +7,11 @@ use serde_json::Value;
 
 use super::{probe, report};
 use crate::stub::{Stub, metrics};
+use crate::support::http::foreign;
+use crate::support::program::Program;
 use crate::support::programs::{python, run};
-use crate::support::{TestServer, Veloflux};
+use crate::support::wait::eventually;
+use crate::support::{PATIENCE, TestServer, Veloflux, free_port};
 
 /// A stub whose `metrics` pass and whose `status` do not: it sends metrics there, too.
 fn half() -> Stub {
@@ -86,31 +89,64 @@ fn a_monitoring_system_gets_its_exit_codes_and_data_it_can_read() {
     let done = nagios(&["metrics", "-w", "rtt_p95=1s", "-c", "rtt_p95=2s,loss=10%"]);
     let (_, data) = done.stdout.lines().next().and_then(|line| line.split_once(" | ")).expect("performance data");
     let data = perfdata(data);
-    let find = |label: &str| data.iter().find(|(found, ..)| found == label).expect(label);
-    let (_, value, unit, limits) = find("metrics rtt_p95");
-    assert!(*value >= 0.0 && unit == "ms" && limits == &["1000", "2000", "0"], "{data:?}");
-    assert_eq!(
-        find("metrics loss"),
-        &("metrics loss".to_owned(), 0.0, "%".to_owned(), vec!["".into(), "10".into(), "0".into(), "100".into()])
-    );
+    let find =
+        |label: &str| data.iter().find(|item| item["label"] == label).unwrap_or_else(|| panic!("{label}: {data:?}"));
+    let rtt = find("metrics rtt_p95");
+    assert!(rtt["value"].as_f64().is_some_and(|value| value >= 0.0), "{rtt}");
+    assert_eq!((&rtt["uom"], &rtt["warning"], &rtt["critical"]), (&"ms".into(), &"1000".into(), &"2000".into()));
+    let loss = find("metrics loss");
+    assert_eq!((loss["value"].as_f64(), &loss["uom"], &loss["critical"]), (Some(0.0), &"%".into(), &"10".into()));
 }
 
-/// `'label'=value[unit];[warn];[crit];[min];[max]` as the guidelines for plugins define it.
-fn perfdata(text: &str) -> Vec<(String, f64, String, Vec<String>)> {
-    let mut found = Vec::new();
-    let mut rest = text.trim();
-    while !rest.is_empty() {
-        let (label, tail) = rest.strip_prefix('\'').and_then(|rest| rest.split_once("'=")).expect("a quoted label");
-        let (item, tail) = tail.split_once(' ').unwrap_or((tail, ""));
-        let mut parts = item.split(';').map(str::to_owned);
-        let value = parts.next().expect("a value");
-        let unit = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-').to_owned();
-        let number = value[..value.len() - unit.len()].parse().expect("a number");
-        assert!(matches!(unit.as_str(), "" | "s" | "ms" | "%"), "{item}");
-        found.push((label.to_owned(), number, unit, parts.collect()));
-        rest = tail.trim_start();
+/// What the library that plugins in Perl are written with reads of performance data.
+fn perfdata(text: &str) -> Vec<Value> {
+    const SCRIPT: &str = r#"
+        use Monitoring::Plugin::Performance;
+        use JSON::PP;
+        my @read = Monitoring::Plugin::Performance->parse_perfstring($ARGV[0]);
+        print encode_json([map {
+            my $limits = $_->threshold;
+            { label => $_->label, value => $_->value + 0, uom => $_->uom // "",
+              warning => "" . ($limits->warning->is_set ? $limits->warning->end : ""),
+              critical => "" . ($limits->critical->is_set ? $limits->critical->end : "") }
+        } @read]);
+    "#;
+    let mut perl = Command::new("perl");
+    perl.args(["-e", SCRIPT, text]);
+    let read = run(perl).as_array().expect("a list").clone();
+    assert_eq!(read.len(), text.matches("'=").count(), "every item is read: {text}");
+    read
+}
+
+/// The textfile collector takes all of it, and shows it as it was written.
+#[test]
+fn node_exporter_collects_the_samples() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let textfiles = folder.path().join("textfiles");
+    std::fs::create_dir(&textfiles).expect("a folder of ours");
+    let report = format!("--report=prometheus={}", textfiles.join("probe.prom").display());
+    assert_eq!(probe(&half(), &["metrics", "status", "-q", &report]).run().code, 1);
+    let port = free_port();
+    let mut exporter = Command::new("prometheus-node-exporter");
+    exporter.arg(format!("--web.listen-address=127.0.0.1:{port}")).args(["--collector.disable-defaults"]);
+    exporter.arg("--collector.textfile").arg(format!("--collector.textfile.directory={}", textfiles.display()));
+    let _exporter = Program::start(&mut exporter, folder.path());
+    let page =
+        eventually(PATIENCE, || foreign(port, "/metrics").map(|answer| answer.body).map_err(|error| error.to_string()));
+    assert!(page.lines().any(|line| line == "node_textfile_scrape_error 0"), "{page}");
+    for sample in std::fs::read_to_string(textfiles.join("probe.prom")).expect("it is there").lines() {
+        let name = sample.split(['{', ' ']).next().unwrap_or_default();
+        let shown = |end: &str| page.contains(&format!("\n{name}{end}"));
+        assert!(sample.starts_with('#') || shown("{") || shown(" "), "{sample} is not in {page}");
     }
-    found
+    let success = |target: &str| {
+        let start = format!("veloflux_probe_success{{target=\"{target}\",");
+        page.lines()
+            .find(|line| line.starts_with(&start))
+            .and_then(|line| line.rsplit_once(' '))
+            .map(|(_, value)| value)
+    };
+    assert_eq!((success("metrics"), success("status")), (Some("1"), Some("0")), "{page}");
 }
 
 #[test]

@@ -1,12 +1,10 @@
 //! Caddy: the real program, by its admin API.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{backends, becomes, counted, serving};
+use super::{Follower, are, backend, becomes, counted, cut_off, listening, lost, request, serving, snippet};
 use crate::support::program::Program;
 use crate::support::wait::eventually;
 use crate::support::{PATIENCE, StubBackend, free_port};
@@ -44,56 +42,61 @@ impl Rig {
     }
 
     fn run(&mut self) {
-        self.program = Some(Program::start(&mut self.command("run"), self.folder.path()));
-        eventually(PATIENCE, || match TcpStream::connect(("127.0.0.1", self.port)) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(format!("{error}: {}", self.program.as_ref().expect("started").log())),
-        });
+        let program = Program::start(&mut self.command("run"), self.folder.path());
+        listening(self.port, &program);
+        self.program = Some(program);
     }
 
-    fn request(&self, times: u64) {
-        for _ in 0..times {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
-            stream.write_all(b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n").expect("it reads");
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).expect("it answers");
-        }
+    fn reload(&self, proxy: &str) {
+        self.write(proxy);
+        let reloaded = self.command("reload").output().expect("caddy runs");
+        assert!(reloaded.status.success(), "{reloaded:?}");
     }
 }
 
 #[test]
-fn upstreams_are_checked_by_whoever_checks_them_and_requests_counted() {
+fn it_goes_through_everything() {
     let (mut a, b) = (StubBackend::start(), StubBackend::start());
     let (first, second) = (a.address(), b.address());
     let mut rig = Rig::start(&format!("reverse_proxy {first} {second}"));
-    let server = serving(&format!(
-        "kind = \"caddy\"\nurl = \"http://127.0.0.1:{}\"\ninterval = \"500ms\"\n\
-         [source.check]\ninterval = \"500ms\"\nfast_interval = \"250ms\"",
-        rig.admin
-    ));
+    let server = serving(&snippet("caddy", &[("127.0.0.1:2019", &format!("127.0.0.1:{}", rig.admin))]));
+    let follower = Follower::of(&server);
     for address in [&first, &second] {
         becomes(&server, address, &[("status", "healthy"), ("pool", "srv0/127.0.0.1"), ("state", "up")]);
     }
-    rig.request(6);
+    request(rig.port, 6);
     counted(&server, 6);
     // Caddy goes on saying 0 fails of it; our own check knows.
     a.kill();
-    becomes(&server, &first, &[("status", "unhealthy")]);
+    becomes(&server, &first, &[("status", "unhealthy"), ("detail", "connection refused")]);
     a.revive();
-    // Reloaded with one upstream less, which Caddy now checks itself.
-    rig.write(&format!("reverse_proxy {second} {{\n\t\thealth_uri /\n\t\thealth_interval 200ms\n\t}}"));
-    let reloaded = rig.command("reload").output().expect("caddy runs");
-    assert!(reloaded.status.success(), "{reloaded:?}");
-    eventually(PATIENCE, || match &backends(&server)[..] {
-        [only] if only["address"] == second.as_str() && only["state"] == "healthy" => Ok(()),
+    becomes(&server, &first, &[("status", "healthy")]);
+
+    // Caddy knows no draining but leaving one out; this one it now checks itself.
+    let checked = format!("reverse_proxy {second} {{\n\t\thealth_uri /\n\t\thealth_interval 200ms\n\t}}");
+    rig.reload(&checked);
+    are(&server, &[&second]);
+    becomes(&server, &second, &[("status", "healthy"), ("state", "healthy")]);
+    request(rig.port, 2);
+    counted(&server, 8);
+    // Its gauge may be ten seconds late.
+    b.answer(500);
+    eventually(2 * PATIENCE, || match backend(&server, &second) {
+        Some(shown) if shown["status"] == "unhealthy" => Ok(()),
         other => Err(format!("{other:?}")),
     });
-    rig.request(2);
-    counted(&server, 8);
+    b.answer(200);
+
     rig.program.take().expect("it runs").kill();
+    lost(&server, &second);
     becomes(&server, &second, &[("status", "unknown")]);
     rig.run();
     becomes(&server, &second, &[("status", "healthy")]);
-    rig.request(3);
+    request(rig.port, 3);
     counted(&server, 11);
+
+    cut_off(&server, rig.program.as_ref().expect("it runs"), &second);
+    request(rig.port, 1);
+    counted(&server, 12);
+    follower.looks_back(server);
 }

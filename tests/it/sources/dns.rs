@@ -4,7 +4,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{backends, becomes, serving};
+use super::{backends, becomes, serving, snippet};
 use crate::support::program::Program;
 use crate::support::wait::eventually;
 use crate::support::{PATIENCE, StubBackend, free_port};
@@ -32,9 +32,8 @@ fn its_services_are_checked_and_followed() {
     let stub_port: u16 = stub.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let (folder, port) = (tempfile::tempdir().expect("a folder"), free_port());
     let mut running = dnsmasq(&folder, port, &[("localhost", stub_port, 10, 30), ("spare.test", 80, 20, 5)]);
-    let server = serving(&format!(
-        "kind = \"dns\"\nurl = \"dns://127.0.0.1:{port}/{NAME}\"\npool = \"shop\"\ninterval = \"500ms\""
-    ));
+    let place = format!("127.0.0.1:{port}/{NAME}");
+    let server = serving(&snippet("dns", &[("127.0.0.1:8600/_http._tcp.shop.service.consul", &place)]));
     let first = format!("localhost:{stub_port}");
     let (shown, _) = becomes(&server, &first, &[("status", "healthy"), ("pool", "shop"), ("source", "edge")]);
     assert_eq!(shown["weight"], 30, "{shown}");

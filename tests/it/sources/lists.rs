@@ -3,9 +3,9 @@
 use veloflux::limits::PUSH_BYTES_MAX;
 use veloflux::protocol::Feed;
 
-use super::{backends, becomes, counted, latest, serving};
+use super::{backends, becomes, counted, latest, serving, snippet, snippets};
 use crate::support::wait::eventually;
-use crate::support::{PATIENCE, StubBackend, TestServer, server};
+use crate::support::{PATIENCE, StubBackend, TestServer, Veloflux, server};
 
 #[test]
 fn a_file_is_followed_also_when_an_editor_puts_another_in_its_place() {
@@ -21,7 +21,8 @@ fn a_file_is_followed_also_when_an_editor_puts_another_in_its_place() {
         r#"{{"backends":[{{"address":"{}","weight":2}},{{"address":"10.0.0.9:1","status":"degraded"}}]}}"#,
         stub.address()
     ));
-    let server = serving(&format!("kind = \"file\"\nfile = {file:?}\npool = \"web\"\ninterval = \"10s\""));
+    let shown = snippet("file", &[("/etc/veloflux/backends.json", &file.display().to_string())]);
+    let server = serving(&shown.replacen("interval = \"500ms\"", "interval = \"10s\"", 1));
     becomes(&server, &stub.address(), &[("status", "healthy"), ("pool", "web"), ("source", "edge")]);
     becomes(&server, "10.0.0.9:1", &[("status", "degraded")]);
     let mut feed = server.open(Feed::Backends);
@@ -43,11 +44,11 @@ fn a_file_is_followed_also_when_an_editor_puts_another_in_its_place() {
 
 #[test]
 fn what_is_pushed_is_told_at_once_and_goes_stale_without_more() {
-    let server = serving("kind = \"push\"\nttl = \"3s\"\npool = \"web\"");
+    let server = serving(&snippet("push", &[("30s", "3s")]));
     let push = |server: &TestServer, name: &str, body: &str| server.post(&format!("/api/sources/{name}"), body);
     let document = |status: &str, requests: u64| {
         format!(
-            r#"{{"backends":[{{"address":"10.0.0.1:80","status":"{status}","detail":"says the test"}}],"requests":{{"in":{requests}}}}}"#
+            r#"{{"backends":[{{"pool":"web","address":"10.0.0.1:80","status":"{status}","detail":"says the test"}}],"requests":{{"in":{requests}}}}}"#
         )
     };
     let answer = push(&server, "edge", &document("healthy", 10));
@@ -77,4 +78,24 @@ fn what_is_pushed_is_told_at_once_and_goes_stale_without_more() {
     std::fs::write(other.path().join("x.csv"), "address\n").expect("a file of ours");
     let read = serving(&format!("kind = \"file\"\nfile = {:?}", other.path().join("x.csv")));
     assert_eq!(push(&read, "edge", "{}").status, 409);
+}
+
+/// The README shows how to push beside the source that takes it.
+#[test]
+fn what_the_readme_pushes_with_is_taken() {
+    let all = snippets();
+    let shown = all.iter().find(|snippet| snippet.contains("kind = \"push\"")).expect("a snippet");
+    let comments: Vec<&str> =
+        shown.lines().filter_map(|line| line.split_once("# ").map(|(_, comment)| comment)).collect();
+    let (from, to) = ("http://127.0.0.1:8080", "-d '");
+    let start = comments.iter().position(|comment| comment.starts_with("curl ")).expect("a command");
+    let command = comments[start..start + 2].join("\n");
+    assert!(command.contains(from) && command.contains(to), "{command}");
+    let home = server::home();
+    let server = TestServer::builder_in(home).config(shown).start();
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", &command.replace(from, &server.url())]).env("TOKEN", server.token());
+    let pushed = Veloflux::program(shell).run();
+    assert!(pushed.code == 0 && pushed.stdout.contains("\"accepted\":1"), "{pushed:?}");
+    becomes(&server, "10.0.0.1:80", &[("status", "healthy"), ("pool", "web"), ("source", "deploys")]);
 }

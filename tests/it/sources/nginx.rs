@@ -2,18 +2,16 @@
 //! and restarts.
 
 use std::fmt::Write as _;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::Command;
 
 use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
+use veloflux::protocol::Feed;
 
-use super::{backends, becomes, counted, latest, serving};
+use super::{Follower, are, backend, becomes, counted, latest, lost, request, serving, snippet};
 use crate::support::program::Program;
 use crate::support::wait::eventually;
 use crate::support::{PATIENCE, StubBackend, free_port};
-use veloflux::protocol::Feed;
 
 struct Rig {
     folder: TempDir,
@@ -55,67 +53,79 @@ impl Rig {
         let config = self.folder.path().join("nginx.conf");
         let mut command = Command::new("nginx");
         command.arg("-p").arg(self.folder.path()).arg("-c").arg(config).args(["-e", "stderr"]);
-        self.program = Some(Program::start(&mut command, self.folder.path()));
-        eventually(PATIENCE, || match self.request("/status") {
-            Ok(_) => Ok(()),
-            Err(error) => Err(format!("{error}: {}", self.program.as_ref().expect("started").log())),
+        let program = Program::start(&mut command, self.folder.path());
+        // Not its port: whoever connects to it is counted.
+        let pid = self.folder.path().join("pid");
+        eventually(PATIENCE, || match std::fs::read_to_string(&pid) {
+            Ok(text) if text.trim() == program.pid().as_raw_nonzero().to_string() => Ok(()),
+            other => Err(format!("{other:?}: {}", program.log())),
         });
+        self.program = Some(program);
     }
 
-    fn request(&self, path: &str) -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
+    fn reload(&self) {
+        kill_process(self.program.as_ref().expect("it runs").pid(), Signal::HUP).expect("it is ours");
     }
 }
 
 #[test]
-fn its_upstreams_are_checked_and_its_requests_counted_through_reloads_and_restarts() {
+fn it_goes_through_everything() {
     let (mut a, b) = (StubBackend::start(), StubBackend::start());
     let (first, second) = (a.address(), b.address());
-    let mut rig = Rig::start(&[format!("{first} weight=3"), format!("{second} down")]);
-    let file = rig.folder.path().join("nginx.conf");
-    let server = serving(&format!(
-        "kind = \"nginx\"\nfile = {file:?}\nurl = \"http://127.0.0.1:{}/status\"\ninterval = \"500ms\"\n\
-         [source.check]\npath = \"/\"\ninterval = \"500ms\"\nfast_interval = \"250ms\"",
-        rig.port
-    ));
+    let mut rig = Rig::start(&[format!("{first} weight=3"), second.clone()]);
+    let file = rig.folder.path().join("nginx.conf").display().to_string();
+    let status = format!("http://127.0.0.1:{}/status", rig.port);
+    let places = [("/etc/nginx/nginx.conf", file.as_str()), ("http://127.0.0.1/status", &status)];
+    let server = serving(&snippet("nginx", &places));
+    let follower = Follower::of(&server);
     let (shown, _) = becomes(&server, &first, &[("status", "healthy"), ("pool", "app"), ("source", "edge")]);
     assert_eq!((&shown["weight"], &shown["admin"]), (&3.into(), &"enabled".into()), "{shown}");
-    becomes(&server, &second, &[("status", "healthy"), ("admin", "maintenance")]);
-    // Others look at its status page, too, and that counts; we do not.
-    for _ in 0..5 {
-        rig.request("/").expect("an answer");
-    }
+    becomes(&server, &second, &[("status", "healthy"), ("admin", "enabled")]);
+    // We look at its status page all the time, and that does not count.
+    request(rig.port, 5);
     counted(&server, 5);
+
+    // One dies, which nginx tells nobody. The other is drained; a reload is how nginx is told.
     a.kill();
     becomes(&server, &first, &[("status", "unhealthy"), ("detail", "connection refused")]);
-    assert_eq!(latest(&server, Feed::Status)["status"], "unhealthy", "the only one enabled is down");
+    rig.servers(&[format!("{first} weight=3"), format!("{second} down")]);
+    rig.reload();
+    becomes(&server, &second, &[("status", "healthy"), ("admin", "maintenance")]);
+    let roll_up = latest(&server, Feed::Status);
+    assert_eq!(roll_up["status"], "unhealthy", "the only one enabled is down: {roll_up}");
     a.revive();
     becomes(&server, &first, &[("status", "healthy")]);
-    // A reload: what the file says, and the counts go on.
+
+    // A reload with one less: what the file says, and the counts go on.
     rig.servers(std::slice::from_ref(&second));
-    kill_process(rig.program.as_ref().expect("it runs").pid(), Signal::HUP).expect("it is ours");
-    eventually(PATIENCE, || match &backends(&server)[..] {
-        [only] if only["address"] == second.as_str() && only["admin"] == "enabled" => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
-    for _ in 0..2 {
-        rig.request("/").expect("an answer");
-    }
+    rig.reload();
+    are(&server, &[&second]);
+    becomes(&server, &second, &[("status", "healthy"), ("admin", "enabled")]);
+    request(rig.port, 2);
     counted(&server, 7);
-    // A restart: the count begins again, ours does not. What answers the test's own look at it counts as well.
+
+    // A restart: the count begins again, and ours does not.
     rig.program.take().expect("it runs").kill();
+    lost(&server, &second);
+    eventually(PATIENCE, || match latest(&server, Feed::Status) {
+        status if status["reasons"][0] == "source `edge` does not answer: connection refused" => Ok(()),
+        status => Err(status.to_string()),
+    });
+    assert_eq!(backend(&server, &second).expect("it is there")["status"], "healthy", "we go on checking it");
+    rig.run();
     becomes(&server, &second, &[("status", "healthy")]);
-    eventually(PATIENCE, || match &backends(&server)[..] {
-        [only] if only["stale"] == true => Ok(()),
+    eventually(PATIENCE, || match backend(&server, &second) {
+        Some(found) if found["stale"] == false => Ok(()),
         other => Err(format!("{other:?}")),
     });
-    let status = latest(&server, Feed::Status);
-    assert_eq!(status["reasons"][0], "source `edge` does not answer: connection refused", "{status}");
-    drop(rig);
+    request(rig.port, 3);
+    counted(&server, 10);
+
+    // Cut off: what hangs is asked again when it comes back, and what it was asked meanwhile is not counted.
+    super::cut_off(&server, rig.program.as_ref().expect("it runs"), &second);
+    request(rig.port, 1);
+    counted(&server, 11);
+    follower.looks_back(server);
 }
 
 #[test]

@@ -51,6 +51,14 @@ pub(crate) fn try_exchange(address: SocketAddr, text: &[u8], deadline: Duration)
     Ok(response)
 }
 
+/// The page of a program that is not ours.
+pub(crate) fn foreign(port: u16, path: &str) -> std::io::Result<Response> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    let text = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
+    stream.write_all(text.as_bytes())?;
+    read(&mut stream, &mut Vec::new(), PATIENCE)
+}
+
 /// A request with a body, on a connection of its own.
 pub(crate) fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");

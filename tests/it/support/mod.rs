@@ -14,6 +14,7 @@ pub(crate) mod programs;
 pub(crate) mod server;
 pub(crate) mod shape;
 pub(crate) mod socket;
+pub(crate) mod terminal;
 pub(crate) mod wait;
 
 pub(crate) use backend::StubBackend;

@@ -11,11 +11,16 @@ use super::command::Veloflux;
 /// No program of the tests takes longer than this, however many run at once.
 const PROGRAM_DEADLINE: Duration = Duration::from_secs(300);
 
+/// A program that a Python package brings: a load balancer that Debian does not have, for one.
+pub(crate) fn packaged(name: &str) -> Command {
+    let program = root().join("target/venv/bin").join(name);
+    assert!(program.exists(), "{} is missing; run `tests/run` once", program.display());
+    Command::new(program)
+}
+
 /// A script of `tests/clients` in the Python of `target/venv`.
 pub(crate) fn python(script: &str) -> Command {
-    let python = root().join("target/venv/bin/python");
-    assert!(python.exists(), "{} is missing; run `tests/run` once", python.display());
-    let mut command = Command::new(python);
+    let mut command = packaged("python");
     command.arg(root().join("tests/clients").join(script));
     command
 }

@@ -1,0 +1,138 @@
+//! Envoy: the real program, by its admin interface. Its hosts come from a file, which is how it is told of drained and new
+//! ones while it runs.
+
+use tempfile::TempDir;
+
+use super::{Follower, are, becomes, counted, cut_off, listening, lost, request, serving, snippet, told};
+use crate::support::http::foreign;
+use crate::support::program::Program;
+use crate::support::programs::packaged;
+use crate::support::wait::eventually;
+use crate::support::{PATIENCE, StubBackend, free_port};
+
+pub(super) struct Rig {
+    folder: TempDir,
+    pub(super) admin: u16,
+    pub(super) port: u16,
+    program: Option<Program>,
+}
+
+impl Rig {
+    /// With these hosts: address, weight, and what Envoy is told of its health.
+    pub(super) fn start(hosts: &[(&str, u32, &str)]) -> Rig {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut rig = Rig { folder, admin: free_port(), port: free_port(), program: None };
+        rig.hosts(hosts);
+        let at = |port: u16| format!("{{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}");
+        let kind = |name: &str| format!("\"@type\": type.googleapis.com/envoy.extensions.filters.{name}");
+        let routes =
+            "virtual_hosts: [{name: all, domains: [\"*\"], routes: [{match: {prefix: /}, route: {cluster: app}}]}]";
+        let config = format!(
+            "node: {{id: test, cluster: test}}\nadmin: {{address: {}}}\nstatic_resources:\n  listeners:\n\
+             \x20 - name: in\n    address: {}\n    filter_chains:\n    - filters:\n\
+             \x20     - name: envoy.filters.network.http_connection_manager\n        typed_config:\n\
+             \x20         {}\n          stat_prefix: in\n          route_config: {{{routes}}}\n\
+             \x20         http_filters: [{{name: envoy.filters.http.router, typed_config: {{{}}}}}]\n\
+             \x20 clusters:\n  - name: app\n    type: EDS\n    connect_timeout: 1s\n\
+             \x20   eds_cluster_config: {{eds_config: {{resource_api_version: V3, path_config_source: {{path: {}}}}}}}\n\
+             \x20   health_checks:\n    - {{timeout: 0.5s, interval: 0.2s, no_traffic_interval: 0.2s, unhealthy_threshold: 2, \
+             healthy_threshold: 1, http_health_check: {{path: /}}}}\n",
+            at(rig.admin),
+            at(rig.port),
+            kind("network.http_connection_manager.v3.HttpConnectionManager"),
+            kind("http.router.v3.Router"),
+            rig.folder.path().join("hosts.yaml").display(),
+        );
+        std::fs::write(rig.folder.path().join("envoy.yaml"), config).expect("a file of ours");
+        rig.run();
+        rig
+    }
+
+    /// Puts another list of hosts in the place of the one there is, which Envoy notices.
+    fn hosts(&self, hosts: &[(&str, u32, &str)]) {
+        let host = |(address, weight, health): &(&str, u32, &str)| {
+            let (host, port) = address.rsplit_once(':').expect("host and port");
+            format!(
+                "  - {{endpoint: {{address: {{socket_address: {{address: {host}, port_value: {port}}}}}}}, \
+                 load_balancing_weight: {weight}, health_status: {health}}}\n"
+            )
+        };
+        let text = format!(
+            "resources:\n- \"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment\n\
+             \x20 cluster_name: app\n  endpoints:\n  - lb_endpoints:\n{}",
+            hosts.iter().map(|one| format!("  {}", host(one))).collect::<String>()
+        );
+        let aside = self.folder.path().join("aside");
+        std::fs::write(&aside, text).expect("a file of ours");
+        std::fs::rename(aside, self.folder.path().join("hosts.yaml")).expect("a file of ours");
+    }
+
+    fn run(&mut self) {
+        let mut command = packaged("envoy");
+        command.arg("-c").arg(self.folder.path().join("envoy.yaml"));
+        command.args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]);
+        let program = Program::start(&mut command, self.folder.path());
+        listening(self.admin, &program);
+        // It lets nobody in before it knows its hosts.
+        listening(self.port, &program);
+        self.program = Some(program);
+    }
+
+    /// Whether it says itself that a host is so.
+    fn says(&self, address: &str, word: &str) -> Result<(), String> {
+        let clusters = foreign(self.admin, "/clusters").expect("it answers").body;
+        let wanted = format!("app::{address}::health_flags::");
+        let line = clusters.lines().find(|line| line.starts_with(&wanted)).unwrap_or_default().to_owned();
+        if line.contains(word) { Ok(()) } else { Err(line) }
+    }
+}
+
+#[test]
+fn it_goes_through_everything() {
+    let (mut a, mut b) = (StubBackend::start(), StubBackend::start());
+    let (first, second) = (a.address(), b.address());
+    let mut rig = Rig::start(&[(&first, 3, "HEALTHY"), (&second, 1, "HEALTHY")]);
+    let server = serving(&snippet("envoy", &[("127.0.0.1:9901", &format!("127.0.0.1:{}", rig.admin))]));
+    let follower = Follower::of(&server);
+    let (shown, _) = becomes(&server, &first, &[("status", "healthy"), ("pool", "app"), ("admin", "enabled")]);
+    assert_eq!(shown["weight"], 3, "{shown}");
+    becomes(&server, &second, &[("status", "healthy")]);
+    request(rig.port, 5);
+    counted(&server, 5);
+
+    a.kill();
+    told(&server, || rig.says(&first, "/failed_active_hc"), &first, &[("status", "unhealthy")]);
+    becomes(&server, &first, &[("detail", "failed its health check")]);
+    a.revive();
+    becomes(&server, &first, &[("status", "healthy")]);
+    rig.hosts(&[(&first, 3, "HEALTHY"), (&second, 1, "DRAINING")]);
+    becomes(&server, &second, &[("admin", "draining"), ("status", "healthy"), ("state", "DRAINING")]);
+
+    rig.hosts(&[(&first, 3, "HEALTHY"), (&second, 1, "HEALTHY")]);
+    becomes(&server, &second, &[("admin", "enabled"), ("status", "healthy")]);
+
+    // Told of another list while it runs: it keeps one that was taken out for as long as it passes its checks.
+    rig.hosts(&[(&first, 2, "HEALTHY")]);
+    becomes(&server, &second, &[("admin", "draining"), ("status", "healthy")]);
+    b.kill();
+    are(&server, &[&first]);
+    eventually(PATIENCE, || match becomes(&server, &first, &[("admin", "enabled")]).0 {
+        shown if shown["weight"] == 2 => Ok(()),
+        shown => Err(shown.to_string()),
+    });
+    request(rig.port, 2);
+    counted(&server, 7);
+
+    rig.program.take().expect("it runs").kill();
+    lost(&server, &first);
+    becomes(&server, &first, &[("status", "unknown")]);
+    rig.run();
+    becomes(&server, &first, &[("status", "healthy")]);
+    request(rig.port, 3);
+    counted(&server, 10);
+
+    cut_off(&server, rig.program.as_ref().expect("it runs"), &first);
+    request(rig.port, 1);
+    counted(&server, 11);
+    follower.looks_back(server);
+}

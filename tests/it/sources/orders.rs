@@ -1,0 +1,165 @@
+//! Orders: what operators want of HAProxy's servers is told, kept, told again when it was lost, and shown as it is.
+
+use serde_json::Value;
+use veloflux::protocol::Feed;
+
+use super::haproxy::{Rig, settled, source};
+use super::{backend, becomes, latest, serving};
+use crate::support::wait::eventually;
+use crate::support::{PATIENCE, TestServer};
+
+/// Orders something with the command line, as an operator would.
+fn ordered(server: &TestServer, arguments: &[&str]) -> crate::support::command::Finished {
+    let mut all = vec!["control".to_owned()];
+    all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+    all.extend(["--server".to_owned(), server.url()]);
+    let token = server.token();
+    crate::support::Veloflux::new(server.home().path(), all).env("VELOFLUX_TOKEN", &token).run()
+}
+
+#[test]
+fn an_order_is_kept_through_reloads_and_restarts_until_it_is_withdrawn() {
+    let mut rig = Rig::start();
+    let url = format!("unix://{}", rig.socket("admin"));
+    let server = serving(&source(&url));
+    settled(&server, &rig);
+    let a = rig.a.address();
+    let drained = ordered(&server, &["drain", &a, "--reason", "new kernel"]);
+    assert_eq!(
+        (drained.code, drained.stdout.contains(&format!("{a} of pool app: draining: applied"))),
+        (0, true),
+        "{drained:?}"
+    );
+    let (shown, _) = becomes(&server, &a, &[("admin", "draining"), ("state", "DRAIN")]);
+    assert_eq!(
+        (&shown["intent"]["state"], &shown["intent"]["reason"]),
+        (&"applied".into(), &"new kernel".into()),
+        "{shown}"
+    );
+    assert!(rig.tell("show stat").contains("app,a,0,0,0"), "it is HAProxy that drains");
+    // A reload forgets it, and it is told again.
+    rig.reload();
+    let again = |rig: &Rig| eventually(PATIENCE, || rig.says("a", "DRAIN,"));
+    again(&rig);
+    // So does a restart of ours, with HAProxy restarted meanwhile.
+    let home = server.home();
+    drop(server);
+    rig.kill();
+    rig.run(&[]);
+    let server = TestServer::builder_in(home).config(&format!("[[source]]\nname = \"edge\"\n{}", source(&url))).start();
+    again(&rig);
+    becomes(&server, &a, &[("admin", "draining")]);
+    let weighed = ordered(&server, &["weight", &a, "7"]);
+    assert_eq!(weighed.code, 0, "{weighed:?}");
+    eventually(PATIENCE, || match backend(&server, &a).expect("it is there") {
+        shown if shown["weight"] == 7 => Ok(()),
+        shown => Err(shown.to_string()),
+    });
+    let enabled = ordered(&server, &["enable", &a, "--pool", "app"]);
+    assert!(enabled.stdout.contains(&format!("{a} of pool app: enabled")), "{enabled:?}");
+    let (shown, _) = becomes(&server, &a, &[("admin", "enabled"), ("state", "UP")]);
+    assert!(shown["intent"].is_null(), "{shown}");
+}
+
+#[test]
+fn an_order_for_a_while_ends_by_itself_and_one_that_cannot_be_done_says_why() {
+    let rig = Rig::start();
+    let server = serving(&source(&format!("unix://{}", rig.socket("admin"))));
+    settled(&server, &rig);
+    let (a, b) = (rig.a.address(), rig.b.address());
+    assert_eq!(ordered(&server, &["maintenance", &b, "--for", "2s"]).code, 0);
+    becomes(&server, &b, &[("admin", "maintenance"), ("status", "unknown")]);
+    becomes(&server, &b, &[("admin", "enabled"), ("status", "healthy")]);
+    let unknown = ordered(&server, &["drain", "127.0.0.1:9"]);
+    assert!(unknown.code == 1 && unknown.stderr.contains("there is no backend `127.0.0.1:9`"), "{unknown:?}");
+
+    let weak = serving(&source(&format!("unix://{}", rig.socket("operator"))));
+    settled(&weak, &rig);
+    let refused = ordered(&weak, &["drain", &a]);
+    assert!(refused.code == 1 && refused.stderr.contains("write `level admin` at its `stats socket`"), "{refused:?}");
+    assert!(backend(&weak, &a).expect("it is there")["intent"].is_null(), "what was refused is not kept");
+    let page = serving(&source(&format!("http://{}", rig.page())));
+    becomes(&page, "a", &[("status", "healthy")]);
+    let refused = ordered(&page, &["drain", "a"]);
+    assert!(refused.code == 1 && refused.stderr.contains("HAProxy takes no orders over HTTP"), "{refused:?}");
+}
+
+#[test]
+fn an_order_to_a_balancer_that_is_away_waits_for_it() {
+    let mut rig = Rig::start();
+    let server = serving(&source(&format!("unix://{}", rig.socket("admin"))));
+    settled(&server, &rig);
+    let a = rig.a.address();
+    rig.kill();
+    becomes(&server, &a, &[("status", "unknown")]);
+    let waiting = ordered(&server, &["drain", &a]);
+    assert!(waiting.code == 0 && waiting.stdout.contains("draining: pending"), "{waiting:?}");
+    rig.run(&[]);
+    becomes(&server, &a, &[("admin", "draining"), ("state", "DRAIN")]);
+    eventually(PATIENCE, || match backend(&server, &a).expect("it is there") {
+        shown if shown["intent"]["state"] == "applied" => Ok(()),
+        shown => Err(shown.to_string()),
+    });
+}
+
+#[test]
+fn every_kind_of_order_is_told_again_after_a_reload() {
+    let mut rig = Rig::start();
+    let server = serving(&source(&format!("unix://{}", rig.socket("admin"))));
+    settled(&server, &rig);
+    let (a, b) = (rig.a.address(), rig.b.address());
+    for order in [&["drain", &a][..], &["weight", &a, "9"], &["maintenance", &b]] {
+        assert_eq!(ordered(&server, order).code, 0, "{order:?}");
+    }
+    let as_ordered = |rig: &Rig| {
+        eventually(PATIENCE, || {
+            rig.says("a", "DRAIN,").and(rig.says("b", "MAINT,"))?;
+            let weights = rig.tell("get weight app/a");
+            if weights.starts_with("9 ") { Ok(()) } else { Err(weights) }
+        });
+    };
+    as_ordered(&rig);
+    rig.reload();
+    as_ordered(&rig);
+    for (address, key, wanted) in [(&a, "weight", Value::from(9)), (&b, "admin", Value::from("maintenance"))] {
+        eventually(PATIENCE, || match backend(&server, address).expect("it is there") {
+            shown if shown[key] == wanted && shown["intent"]["state"] == "applied" => Ok(()),
+            shown => Err(shown.to_string()),
+        });
+    }
+    for address in [&a, &b] {
+        assert_eq!(ordered(&server, &["enable", address]).code, 0);
+    }
+    settled(&server, &rig);
+}
+
+#[test]
+fn an_order_that_a_reload_has_lost_and_that_is_refused_now_has_failed_until_it_is_taken() {
+    let mut rig = Rig::start();
+    let server = serving(&source(&format!("unix://{}", rig.socket("admin"))));
+    settled(&server, &rig);
+    let a = rig.a.address();
+    assert_eq!(ordered(&server, &["drain", &a]).code, 0);
+    let state = |wanted: &str| {
+        eventually(PATIENCE, || match backend(&server, &a).expect("it is there") {
+            shown if shown["intent"]["state"] == wanted => Ok(shown),
+            shown => Err(shown.to_string()),
+        })
+    };
+    state("applied");
+    rig.level("operator");
+    rig.kill();
+    rig.run(&[]);
+    let failed = state("failed");
+    let why = failed["intent"]["error"].as_str().expect("a reason");
+    assert!(why.contains("write `level admin` at its `stats socket`") && failed["admin"] == "enabled", "{failed}");
+    eventually(PATIENCE, || match latest(&server, Feed::Status) {
+        status if status["reasons"].to_string().contains("is to be draining, and is not: ") => Ok(()),
+        status => Err(status.to_string()),
+    });
+    rig.level("admin");
+    rig.kill();
+    rig.run(&[]);
+    state("applied");
+    becomes(&server, &a, &[("admin", "draining"), ("state", "DRAIN")]);
+}
