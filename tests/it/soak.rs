@@ -15,6 +15,7 @@ use veloflux::protocol::Feed;
 
 use crate::checks::{postgres, redis};
 use crate::support::disk::Tmpfs;
+use crate::support::program::Program;
 use crate::support::server::home;
 use crate::support::{Frame, PATIENCE, Socket, StubBackend, TestServer, eventually, free_port, http};
 
@@ -228,7 +229,7 @@ fn after_a_bad_day_memory_is_back_nothing_is_open_the_ledger_is_right_and_every_
         }
         backends[0].revive();
         cache_runs = cache();
-        cluster_runs = cluster.start(&[]);
+        cluster_runs = revived(&cluster);
         std::thread::sleep(Duration::from_millis(800));
         rounds += 1;
     }
@@ -285,6 +286,25 @@ fn after_a_bad_day_memory_is_back_nothing_is_open_the_ledger_is_right_and_every_
     // Threads of the pool for files come and go with their work.
     assert!(after.2 <= before.2 + 8, "{told}");
     report(&told);
+}
+
+/// PostgreSQL after it was killed: what is left of its processes may hold its memory for a moment more, and then it does
+/// not start.
+fn revived(cluster: &postgres::Cluster) -> Program {
+    let ready = |program: &Program| program.log().matches("ready to accept connections").count();
+    eventually(Duration::from_secs(40), || {
+        let mut program = cluster.start(&[]);
+        let before = ready(&program);
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            if ready(&program) > before {
+                return Ok(program);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        program.kill();
+        Err(program.log())
+    })
 }
 
 /// Threads of the process.
