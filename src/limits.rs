@@ -209,6 +209,17 @@ pub const REPLAY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// holds no more than this of its own.
 pub const REPLAY_PIECE_BYTES: usize = UNSENT_BYTES_MAX as usize;
 
+/// How long an event stream says nothing before it says that it has nothing to say. Half of what proxies wait, mostly.
+pub const EVENT_STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// What a reader of an event stream is told to wait, at the most, before it connects again; half of it at the least. The
+/// first wait of the clients we ship is as long.
+pub const EVENT_STREAM_RETRY: Duration = Duration::from_secs(2);
+
+/// Bytes of a message up to which an event stream copies it. A longer one is shared: a list of backends is megabytes, and a
+/// slow reader would hold one of its own.
+pub const EVENT_COPIED_BYTES_MAX: usize = 4 * 1024;
+
 /// Force-updates that may wait for one feed. They are answered together by one measurement, so few ever wait.
 pub const FORCE_QUEUE_LENGTH: usize = 64;
 

@@ -159,12 +159,12 @@ impl Guard {
         Err(Box::new(denied.response("control")))
     }
 
-    /// Lets a request read these feeds.
+    /// Lets a request read these feeds. None: everybody may.
     ///
     /// # Errors
     /// Why not, as an answer.
-    pub async fn read(&self, request: &Request, feeds: &[Feed]) -> Result<Entry, Box<Response>> {
-        self.entry(request, feeds).await.map_err(|denied| Box::new(denied.response("reading")))
+    pub async fn read(&self, request: &Request, feeds: &[Feed]) -> Result<Option<Rights>, Box<Response>> {
+        self.rights(request, feeds).await.map_err(|denied| Box::new(denied.response("reading")))
     }
 
     /// Lets a handshake read these feeds, also where it offers to say later who it is.
@@ -172,16 +172,16 @@ impl Guard {
     /// # Errors
     /// Why not, as an answer.
     pub async fn open(&self, request: &Request, feeds: &[Feed]) -> Result<Entry, Box<Response>> {
-        match self.entry(request, feeds).await {
+        match self.rights(request, feeds).await {
             Err(Denied::Missing) if offers_subprotocol(request.headers()) => Ok(Entry::Unsaid),
             Err(denied) => Err(Box::new(denied.response("reading"))),
-            Ok(entry) => Ok(entry),
+            Ok(rights) => Ok(rights.map_or(Entry::Open, Entry::With)),
         }
     }
 
-    async fn entry(&self, request: &Request, feeds: &[Feed]) -> Result<Entry, Denied> {
+    async fn rights(&self, request: &Request, feeds: &[Feed]) -> Result<Option<Rights>, Denied> {
         if matches!(self.feeds, FeedAccess::Public) {
-            return Ok(Entry::Open);
+            return Ok(None);
         }
         let rights = match presented(request) {
             Presented::Nothing => return Err(Denied::Missing),
@@ -199,7 +199,7 @@ impl Guard {
             })?,
         };
         allowed(&rights, feeds)?;
-        Ok(Entry::With(rights))
+        Ok(Some(rights))
     }
 
     /// Lets whoever says this token on an open connection read these feeds.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
-    UPGRADE, VARY,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, UPGRADE, VARY,
 };
 use http::{HeaderValue, Method, StatusCode};
 use poem::{Endpoint, EndpointExt, Request, Response, Route};
@@ -18,7 +18,7 @@ use super::documents::{ASYNCAPI_PATH, OPENAPI_PATH};
 use super::hosts::are_ours;
 use super::origin::{Verdict, judge};
 use super::proxies::{Client, Peer};
-use super::{App, control, dashboard, documents, push, upgrade};
+use super::{App, control, dashboard, documents, events, latest, push, upgrade};
 use crate::protocol::Feed;
 use crate::protocol::answer::{LiveAnswer, ReadyAnswer};
 use crate::protocol::control::{CONTROL_PATH, FORCE_UPDATE_PATH, TICKET_PATH};
@@ -39,6 +39,12 @@ pub struct Row {
     pub operation: &'static Operation,
     answer: Answer,
 }
+
+/// Where a feed is a WebSocket.
+const FEED_ROUTE: &str = "/api/ws/:feed";
+
+/// Where a feed is a stream of events.
+const EVENTS_ROUTE: &str = "/api/events/:feed";
 
 /// What pages are read with.
 const READ: &[Method] = &[Method::GET, Method::HEAD];
@@ -124,7 +130,7 @@ pub const ROUTES: &[Row] = &[
         answer: |app, request| Box::pin(control::ticket(app, request)),
     },
     Row {
-        path: "/api/ws/:feed",
+        path: FEED_ROUTE,
         methods: &[Method::GET],
         about: "a feed, over WebSocket",
         operation: &upgrade::ONE,
@@ -136,6 +142,20 @@ pub const ROUTES: &[Row] = &[
         about: "several feeds over one WebSocket",
         operation: &upgrade::SEVERAL,
         answer: |app, request| Box::pin(upgrade::several(app, request)),
+    },
+    Row {
+        path: EVENTS_ROUTE,
+        methods: &[Method::GET],
+        about: "a feed, as Server-Sent Events",
+        operation: &events::EVENTS,
+        answer: |app, request| Box::pin(events::events(app, request)),
+    },
+    Row {
+        path: "/api/:feed",
+        methods: READ,
+        about: "the latest message of a feed",
+        operation: &latest::LATEST,
+        answer: |app, request| Box::pin(latest::latest(app, request)),
     },
     Row {
         path: "/api/sources/:source",
@@ -204,7 +224,7 @@ impl Endpoint for Guarded {
             ),
             Verdict::Allowed(_) if request.method() == Method::OPTIONS => self.preflight(),
             // The handshake judges its method itself, after the name of the feed.
-            _ if self.row.methods.contains(request.method()) || request.raw_path_param("feed").is_some() => {
+            _ if self.row.methods.contains(request.method()) || self.row.path == FEED_ROUTE => {
                 (self.row.answer)(Arc::clone(&self.app), request).await
             }
             _ => not_allowed(self.row.methods),
@@ -214,6 +234,7 @@ impl Endpoint for Guarded {
         {
             response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             response.headers_mut().append(VARY, HeaderValue::from_static("Origin"));
+            response.headers_mut().insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, retry-after"));
         }
         Ok(response)
     }
@@ -237,7 +258,8 @@ impl Guarded {
             let message = "this server is not called that; list the name in `hosts` of [server], or the proxy before it in `trusted_proxies`";
             return Err(Box::new(error(StatusCode::MISDIRECTED_REQUEST, "foreign_host", message)));
         }
-        if request.headers().contains_key(UPGRADE)
+        // Both last, and so are counted as what their client has.
+        if (request.headers().contains_key(UPGRADE) || self.row.path == EVENTS_ROUTE)
             && let Some(handover) = request.extensions().get::<Handover>()
             && let Err(refusal) = admission.shake_hands(&client, &handover.place)
         {
@@ -252,7 +274,7 @@ impl Guarded {
         Response::builder()
             .status(StatusCode::NO_CONTENT)
             .header(ACCESS_CONTROL_ALLOW_METHODS, names(self.row.methods))
-            .header(ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type")
+            .header(ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, if-none-match, last-event-id")
             .header(ACCESS_CONTROL_MAX_AGE, "600")
             .finish()
     }

@@ -16,6 +16,7 @@ use super::admission::Admission;
 use crate::checks::CheckState;
 use crate::feeds::World;
 use crate::feeds::host::{cpu_seconds, descriptors, resident_bytes};
+use crate::feeds::world::Gauge;
 use crate::protocol::close::CLOSE_CODES;
 use crate::protocol::resume::Resumed;
 use crate::protocol::{CloseCode, Feed, Health};
@@ -53,11 +54,14 @@ pub struct Traffic {
     closed: [Count; CLOSE_CODES.len()],
     by_peer: Count,
     vanished: Count,
+    /// Event streams that are open.
+    pub event_streams: Gauge,
 }
 
 #[derive(Debug, Default)]
 struct FeedTraffic {
     opened: Count,
+    events_opened: Count,
     messages: Count,
     bytes: Count,
     skipped: Count,
@@ -69,6 +73,11 @@ impl Traffic {
     /// A connection was upgraded.
     pub fn opened(&self, feed: Feed) {
         self.feeds[feed.index()].opened.add(1);
+    }
+
+    /// An event stream was begun.
+    pub fn events_opened(&self, feed: Feed) {
+        self.feeds[feed.index()].events_opened.add(1);
     }
 
     /// Connections were handed frames.
@@ -188,6 +197,9 @@ impl Scrape {
         let open = ConstGauge::new(self.world.connections.get());
         write(out, "connections", "Open feed connections", [(vec![], open)])?;
         write(out, "connections_opened", "Feed connections upgraded", feeds(|traffic| &traffic.opened))?;
+        let streams = ConstGauge::new(self.traffic.event_streams.get());
+        write(out, "event_streams", "Feed connections that are event streams", [(vec![], streams)])?;
+        write(out, "event_streams_opened", "Event streams begun", feeds(|traffic| &traffic.events_opened))?;
         write(out, "messages", "Messages handed to connections", feeds(|traffic| &traffic.messages))?;
         write(out, "message_bytes", "Bytes of frames handed to connections", feeds(|traffic| &traffic.bytes))?;
         let help = "Messages that connections missed because their peers read too slowly";

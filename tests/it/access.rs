@@ -16,7 +16,7 @@ use veloflux::protocol::control::{CONTROL_PATH, TICKET_PATH};
 use crate::support::http::{self, Response};
 use crate::support::server::{Home, home};
 use crate::support::wait::eventually;
-use crate::support::{PATIENCE, Socket, TestServer};
+use crate::support::{Events, PATIENCE, Socket, TestServer};
 
 const SECRET: &[u8] = b"a secret that is long enough for HS256";
 
@@ -249,6 +249,32 @@ fn a_socket_of_several_feeds_wants_a_token_that_reads_every_one() {
     kinds.sort();
     assert_eq!(kinds, ["\"metrics\"", "\"status\""]);
     assert_eq!(close_code(&mut say("?feeds=metrics,billing")), 4403);
+}
+
+#[test]
+fn an_event_stream_and_a_plain_message_want_the_same_token_and_a_stream_ends_with_it() {
+    let server = guarded("", "");
+    let bearer = |claims: &Value| format!("Authorization: Bearer {}\r\n", hs256(claims));
+    let events = |more: &str| Events::ask(&server, "/api/events/billing", more).head.status;
+    let plain = |more: &str| Events::ask(&server, "/api/billing", more).head.status;
+    for (more, status) in [
+        (String::new(), 401),
+        (bearer(&claims(json!({"scope": "feed:status"}))), 403),
+        (bearer(&claims(json!({"scope": "feed:billing"}))), 200),
+    ] {
+        assert_eq!((events(&more), plain(&more)), (status, status), "{more}");
+    }
+    // A browser's `EventSource` can set no header.
+    let headers = [("Authorization", format!("Bearer {}", hs256(&claims(json!({})))))];
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let ticket = http::request(server.address(), "POST", TICKET_PATH, &headers, "").json();
+    let path = format!("/api/events/billing?ticket={}", ticket["ticket"].as_str().expect("a ticket"));
+    assert_eq!(Events::ask(&server, &path, "").head.status, 200);
+    assert_eq!(Events::ask(&server, &path, "").head.status, 401, "a ticket opens once");
+
+    let mut ending =
+        Events::open(&server, "/api/events/billing", &bearer(&json!({"exp": now() - TOKEN_LEEWAY.as_secs() + 3})));
+    while ending.next().is_some() {}
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use veloflux::protocol::Feed;
+use veloflux::protocol::{EventId, Feed};
 
 use crate::support::TestServer;
 use crate::support::programs::{node, python, run};
@@ -37,6 +37,34 @@ fn held_for_a_minute(mut client: Command) {
         if one["compression"] == false || one["compression"] == Value::Null {
             assert_eq!(one["extensions"], Value::Array(vec![]), "{one}");
         }
+    }
+}
+
+#[test]
+fn python_websockets_comes_back_to_what_it_missed() {
+    comes_back(python("resuming.py"));
+}
+
+#[test]
+fn npm_ws_comes_back_to_what_it_missed() {
+    comes_back(node("resuming.mjs"));
+}
+
+fn comes_back(mut client: Command) {
+    let server = TestServer::start();
+    client.arg(format!("ws://{}", server.address()));
+    let told = run(client);
+    for one in told.as_array().expect("a list") {
+        assert_eq!(one["told"]["recovered"], true, "{one}");
+        // Away for two cadences and a half, and one that came live.
+        assert!(one["told"]["replayed"].as_u64().is_some_and(|count| count >= 2), "{one}");
+        let seen = one["seen"].as_array().expect("a list").iter();
+        let seen: Vec<EventId> = seen.filter_map(|id| id.as_str()?.parse().ok()).collect();
+        let begin = seen.first().expect("some").seq;
+        assert_eq!(
+            seen.iter().map(|id| id.seq).collect::<Vec<_>>(),
+            (begin..begin + seen.len() as u64).collect::<Vec<_>>()
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use veloflux::limits::REPLAY_BYTES_MAX;
 use veloflux::protocol::{EventId, Feed};
 
-use crate::support::{PATIENCE, Socket, StubBackend, TestServer};
+use crate::support::{Events, PATIENCE, Socket, StubBackend, TestServer};
 
 #[test]
 fn what_was_missed_comes_to_the_byte_as_it_came_to_those_who_stayed() {
@@ -146,10 +146,13 @@ fn a_client_that_is_cut_off_again_and_again_gets_every_transition_exactly_once()
         ))
         .start();
     server.force_update(r#"{"type":"backends"}"#);
-    let mut stayed = Follower::new(server.open(Feed::Backends));
-    let mut left = Follower::new(server.open(Feed::Backends));
-    let last = left.last;
-    drop(left.socket);
+    let mut stayed = server.open(Feed::Backends);
+    let mut witness = Follower::new(&stayed.json());
+    let path = Feed::Backends.path();
+    let begin = server.open(Feed::Backends).json();
+    // One comes back over WebSocket, the other as a browser's `EventSource` does.
+    let (mut socket, mut events) = (Follower::new(&begin), Follower::new(&begin));
+    let events_path = "/api/events/backends";
 
     // Each at most five times: past that it would be called flapping.
     let mut done = Vec::new();
@@ -159,26 +162,37 @@ fn a_client_that_is_cut_off_again_and_again_gets_every_transition_exactly_once()
             backend.answer(code);
             server.force_update(r#"{"type":"backends"}"#);
             done.push((backend.address(), status.to_owned()));
-            stayed.until(&done);
+            while witness.transitions.len() < done.len() {
+                witness.hear(&stayed.json());
+            }
             if (round + index) % 3 == 0 {
                 // Back for a moment, and cut off in the middle of it.
-                left.socket = again(&server, "/api/ws/backends", &left.last.to_string());
-                told(&mut left.socket, Feed::Backends, true);
-                left.take(1 + index);
+                let mut back = again(&server, &path, &socket.last.to_string());
+                for _ in 0..told(&mut back, Feed::Backends, true).min(1 + index as u64) {
+                    socket.hear(&back.json());
+                }
+                let mut back = Events::after(&server, events_path, events.last);
+                for _ in 0..recovered(&mut back).min(1 + index as u64) {
+                    events.hear(&back.message());
+                }
             }
         }
     }
-    left.socket = again(&server, "/api/ws/backends", &left.last.to_string());
-    told(&mut left.socket, Feed::Backends, true);
-    left.until(&done);
-    assert_eq!((&left.transitions, &stayed.transitions), (&done, &done));
-    assert_eq!(done.len(), 20);
-    assert_ne!(left.last, last);
+    let mut back = again(&server, &path, &socket.last.to_string());
+    for _ in 0..told(&mut back, Feed::Backends, true) {
+        socket.hear(&back.json());
+    }
+    let mut back = Events::after(&server, events_path, events.last);
+    for _ in 0..recovered(&mut back) {
+        events.hear(&back.message());
+    }
+    assert_eq!((done.len(), &witness.transitions), (20, &done));
+    assert_eq!(socket.transitions, done);
+    assert_eq!(events.transitions, done);
 }
 
 /// Folds a `backends` feed, and asserts that no number is missing and none comes twice.
 struct Follower {
-    socket: Socket,
     last: EventId,
     statuses: BTreeMap<String, String>,
     /// Every change of a status: which backend, and what it became.
@@ -186,33 +200,13 @@ struct Follower {
 }
 
 impl Follower {
-    fn new(mut socket: Socket) -> Follower {
-        let snapshot = socket.json();
-        let list = snapshot["data"].as_array().expect("a list").clone();
-        let last = id(&snapshot.to_string());
+    fn new(snapshot: &Value) -> Follower {
+        let list = snapshot["data"].as_array().expect("a list");
         let statuses = list.iter().map(|item| (text(&item["address"]), text(&item["status"]))).collect();
-        Follower { socket, last, statuses, transitions: Vec::new() }
+        Follower { last: id(&snapshot.to_string()), statuses, transitions: Vec::new() }
     }
 
-    /// Reads so many messages, if as many come at once.
-    fn take(&mut self, count: usize) {
-        for _ in 0..count {
-            if self.socket.silent_for(Duration::from_millis(50)) {
-                return;
-            }
-            self.hear();
-        }
-    }
-
-    /// Reads until there are as many transitions.
-    fn until(&mut self, transitions: &[(String, String)]) {
-        while self.transitions.len() < transitions.len() {
-            self.hear();
-        }
-    }
-
-    fn hear(&mut self) {
-        let message = self.socket.json_within(PATIENCE);
+    fn hear(&mut self, message: &Value) {
         let next = id(&message.to_string());
         assert_eq!(next, EventId { seq: self.last.seq + 1, ..self.last });
         self.last = next;
@@ -227,6 +221,13 @@ impl Follower {
             }
         }
     }
+}
+
+/// Reads the first event, which says that what was missed follows. How many follow.
+fn recovered(events: &mut Events) -> u64 {
+    let first = events.message();
+    assert_eq!((&first["type"], &first["data"]["recovered"]), (&json!("resumed"), &json!(true)), "{first}");
+    first["data"]["replayed"].as_u64().expect("a number")
 }
 
 fn text(value: &Value) -> String {

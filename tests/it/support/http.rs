@@ -150,7 +150,7 @@ pub(crate) fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>, deadline: Durat
 }
 
 /// The status line and the headers.
-fn parse_head(head: &str) -> std::io::Result<Response> {
+pub(crate) fn parse_head(head: &str) -> std::io::Result<Response> {
     let mut lines = head.split("\r\n");
     let status_line = lines.next().unwrap_or_default();
     let status = status_line.split(' ').nth(1).and_then(|word| word.parse().ok());

@@ -6,6 +6,7 @@ pub(crate) mod certificate;
 pub(crate) mod command;
 pub(crate) mod disk;
 pub(crate) mod documents;
+pub(crate) mod events;
 pub(crate) mod frame;
 pub(crate) mod http;
 pub(crate) mod port;
@@ -19,6 +20,7 @@ pub(crate) mod wait;
 
 pub(crate) use backend::StubBackend;
 pub(crate) use command::Veloflux;
+pub(crate) use events::Events;
 pub(crate) use frame::{Frame, Opcode};
 pub(crate) use port::free_port;
 pub(crate) use server::TestServer;
