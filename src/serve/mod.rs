@@ -1,5 +1,6 @@
 //! The server: listening, letting in, answering over HTTP, and handing feeds to connections.
 
+mod act;
 mod addresses;
 pub mod admission;
 mod answer;
