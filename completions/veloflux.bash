@@ -1386,7 +1386,7 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__serve)
-            opts="-c -l -b -h --config --check-config --listen --state-dir --node --token-file --tls-cert --tls-key --feeds-public --allow-origin --backend --source --check --help"
+            opts="-c -l -b -h --config --check-config --verify-audit --listen --state-dir --node --token-file --tls-cert --tls-key --feeds-public --allow-origin --backend --source --check --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1408,6 +1408,21 @@ _veloflux() {
                     return 0
                     ;;
                 -c)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --verify-audit)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
                         oldifs="$IFS"

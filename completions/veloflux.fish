@@ -31,6 +31,7 @@ complete -c veloflux -n "__fish_veloflux_needs_command" -f -a "watch" -d 'Follow
 complete -c veloflux -n "__fish_veloflux_needs_command" -f -a "probe" -d 'Try feeds and URLs once, and time every phase'
 complete -c veloflux -n "__fish_veloflux_needs_command" -f -a "control" -d 'Ask a server to update, pause or resume its feeds'
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -s c -l config -d 'Settings file (TOML)' -r -F
+complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l verify-audit -d 'Follow an audit log from its first line to its last, say whether it is intact, and leave' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -s l -l listen -d 'Where to listen; port 0 takes a free one' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l state-dir -d 'Where the ledger and the generated token live' -r -f -a "(__fish_complete_directories)"
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l node -d 'Name of this node in the `status` feed' -r

@@ -4,6 +4,7 @@
 //! `ARCHITECTURE.md` says which module owns what and which may use which.
 
 pub mod access;
+pub mod audit;
 pub mod checks;
 pub mod cli;
 pub mod client;

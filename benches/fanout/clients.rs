@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::frames::{self, Frame};
+use crate::frames::{self, Form, Frame};
 
 /// Handshakes under way at the same moment: a burst, but not past the queue of a listener.
 const HANDSHAKES_AT_ONCE_MAX: usize = 100;
@@ -43,7 +43,7 @@ struct Connection {
     answer: Vec<u8>,
 }
 
-pub(crate) fn play(address: SocketAddr, path: &str, clients: usize) -> Result<()> {
+pub(crate) fn play(address: SocketAddr, path: &str, clients: usize, form: Form) -> Result<()> {
     let tally = Rc::new(RefCell::new(Tally::default()));
     let buffer = Rc::new(RefCell::new(vec![0; READ_BYTES_MAX]));
     let handshakes = Rc::new(Semaphore::new(HANDSHAKES_AT_ONCE_MAX));
@@ -52,7 +52,7 @@ pub(crate) fn play(address: SocketAddr, path: &str, clients: usize) -> Result<()
         let mut connections = JoinSet::new();
         for _ in 0..clients {
             let (tally, buffer, handshakes) = (Rc::clone(&tally), Rc::clone(&buffer), Rc::clone(&handshakes));
-            let request = frames::request(path, &address.to_string());
+            let request = frames::request(path, &address.to_string(), form);
             connections.spawn_local(async move {
                 let permit = handshakes.acquire().await?;
                 let (mut socket, first) = open(address, &request).await?;
@@ -108,9 +108,11 @@ impl Tally {
         while let Some((frame, length)) = frames::next(bytes)? {
             bytes = &bytes[length..];
             match frame {
-                Frame::Message(sequence) => {
-                    self.gaps += u64::from(connection.newest.is_some_and(|newest| sequence != newest + 1));
-                    connection.newest = Some(sequence);
+                Frame::Message(_) | Frame::Compressed => {
+                    if let Frame::Message(sequence) = frame {
+                        self.gaps += u64::from(connection.newest.is_some_and(|newest| sequence != newest + 1));
+                        connection.newest = Some(sequence);
+                    }
                     self.bytes += length as u64;
                     self.messages += 1;
                     if self.messages.is_multiple_of(clients as u64) {

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::child::Talker;
 use crate::clients::Tally;
-use crate::frames;
+use crate::frames::{self, Form};
 use crate::report::Row;
 use crate::server::{Server, dependency};
 use crate::usage::{Cpu, resident_bytes};
@@ -81,9 +81,11 @@ struct Crowd {
 
 impl Crowd {
     /// Connects them and waits until each has its first message.
-    fn connect(address: &str, feed: &str, size: usize) -> Result<Crowd> {
-        let path = format!("/api/ws/{feed}");
-        let talker = Talker::start(&["clients", address, &path, &size.to_string()], &[])?;
+    fn connect(address: &str, feed: &str, size: usize, form: Form) -> Result<Crowd> {
+        let (path, clients) = (format!("/api/ws/{feed}"), size.to_string());
+        let mut words = vec!["clients", address, &path, &clients];
+        words.extend((form == Form::Deflate).then_some("deflate"));
+        let talker = Talker::start(&words, &[])?;
         let mut crowd = Crowd { talker, size: u64::try_from(size)?, tally: Tally::default() };
         crowd.receive()?;
         Ok(crowd)
@@ -112,21 +114,26 @@ struct Cost {
     total: f64,
 }
 
-/// CPU for one delivery, the server and the limit by turns so that both meet the same machine.
-pub(crate) fn deliveries(size: Size, clients: usize, batches: usize) -> Result<Vec<Row>> {
+/// CPU for one delivery, the server and the limit by turns so that both meet the same machine. The limit never compresses.
+pub(crate) fn deliveries(size: Size, form: Form, clients: usize, batches: usize) -> Result<Vec<Row>> {
     let feed = size.feed();
     let server = Server::start(&size.settings()?)?;
     server.pause(feed)?;
     let alone = cpu_of(server.pid(), || (0..MESSAGES_ALONE).try_for_each(|_| server.force_update(feed)))?;
     let (alone_user, alone_total) = (alone.user / f64::from(MESSAGES_ALONE), alone.total() / f64::from(MESSAGES_ALONE));
 
-    let mut ours = Crowd::connect(&server.address.to_string(), feed, clients)?;
+    let mut one = Crowd::connect(&server.address.to_string(), feed, 1, Form::Plain)?;
+    server.force_update(feed)?;
+    let bytes = one.receive()?.bytes;
+    drop(one);
+
+    let mut ours = Crowd::connect(&server.address.to_string(), feed, clients, form)?;
     let mut limit = Talker::start(&["limit", &clients.to_string()], &[])?;
-    let mut theirs = Crowd::connect(&limit.hear()?, feed, clients)?;
+    let mut theirs = Crowd::connect(&limit.hear()?, feed, clients, Form::Plain)?;
 
     server.force_update(feed)?;
     let first = ours.receive()?;
-    let bytes = first.bytes / first.messages;
+    let sent = first.bytes / first.messages;
 
     let rounds = (DELIVERIES_PER_BATCH / clients).max(5);
     let (mut veloflux, mut bare, mut tries) = (Vec::new(), Vec::new(), 0);
@@ -168,13 +175,14 @@ pub(crate) fn deliveries(size: Size, clients: usize, batches: usize) -> Result<V
     };
     Ok(vec![Row {
         what: format!(
-            "CPU per delivery, {bytes} B ({batches} × {rounds} messages; {:.1} ms for making each taken off)",
+            "CPU per delivery, {bytes} B{} ({batches} × {rounds} messages; {:.1} ms for making each taken off)",
+            if form == Form::Deflate { format!(" compressed to {sent}") } else { String::new() },
             alone_total * 1e3
         ),
         veloflux: text(&veloflux),
         limit: text(&bare),
         ratio: format!("× {:.2}", median(ratios)),
-        wanted: "≤ × 1.2, ≤ 1 µs user",
+        wanted: if form == Form::Deflate { "≤ × 1.1" } else { "≤ × 1.2, ≤ 1 µs user" },
     }])
 }
 
@@ -192,7 +200,7 @@ pub(crate) fn idle(clients: usize) -> Result<Vec<Row>> {
     };
     let alone = window()?;
     let before = resident_bytes(server.pid())?;
-    let mut crowd = Crowd::connect(&server.address.to_string(), feed, clients)?;
+    let mut crowd = Crowd::connect(&server.address.to_string(), feed, clients, Form::Plain)?;
     sleep(SETTLE_TIME);
     let kib = (resident_bytes(server.pid())? as f64 - before as f64) / 1024.0 / clients as f64;
     let windows = (0..IDLE_WINDOWS).map(|_| window()).collect::<Result<Vec<_>>>()?;
@@ -229,7 +237,7 @@ pub(crate) fn stalled() -> Result<Vec<Row>> {
     let size = Size::Large;
     let server = Server::start(&size.settings()?)?;
     server.pause(size.feed())?;
-    let mut readers = Crowd::connect(&server.address.to_string(), size.feed(), READERS)?;
+    let mut readers = Crowd::connect(&server.address.to_string(), size.feed(), READERS, Form::Plain)?;
     let mut rounds = |count: usize, time: Duration| -> Result<(usize, f64)> {
         let begun = Instant::now();
         let mut done = 0;
@@ -272,7 +280,9 @@ pub(crate) fn start() -> Result<Vec<Row>> {
         for feed in FEEDS {
             let mut socket = TcpStream::connect(server.address)?;
             socket.set_read_timeout(Some(Duration::from_secs(5)))?;
-            socket.write_all(frames::request(&format!("/api/ws/{feed}"), &server.address.to_string()).as_bytes())?;
+            socket.write_all(
+                frames::request(&format!("/api/ws/{feed}"), &server.address.to_string(), Form::Plain).as_bytes(),
+            )?;
             let (mut received, mut buffer) = (Vec::new(), [0; 8 * 1024]);
             while frames::head_end(&received).and_then(|end| frames::next(&received[end..]).transpose()).is_none() {
                 let count = socket.read(&mut buffer).with_context(|| format!("no first message on {feed}"))?;

@@ -7,6 +7,8 @@ use anyhow::{Context, Result, bail, ensure};
 pub(crate) enum Frame {
     /// A message, by the sequence number in its id.
     Message(u64),
+    /// A message that is compressed, and so counted by its length alone.
+    Compressed,
     /// A ping, with what has to be answered.
     Ping(Vec<u8>),
     /// The end, with its code.
@@ -25,6 +27,7 @@ pub(crate) fn next(bytes: &[u8]) -> Result<Option<(Frame, usize)>> {
     let Some(payload) = bytes.get(header..header + length) else { return Ok(None) };
     let frame = match first {
         0x81 => Frame::Message(sequence(payload)?),
+        0xc1 => Frame::Compressed,
         0x89 => Frame::Ping(payload.to_vec()),
         0x88 => Frame::Close(payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code))),
         other => bail!("a frame that starts with {other:#04x}: neither a whole text message, nor a ping, nor a close"),
@@ -67,11 +70,22 @@ pub(crate) fn pong(payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// How messages are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Plain,
+    Deflate,
+}
+
 /// The request that opens a feed.
-pub(crate) fn request(path: &str, host: &str) -> String {
+pub(crate) fn request(path: &str, host: &str, form: Form) -> String {
+    let offer = match form {
+        Form::Plain => "",
+        Form::Deflate => "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+    };
     format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
     )
 }
 

@@ -4,8 +4,8 @@
 //!     cargo bench --bench fanout
 //!     cargo bench --bench fanout -- --clients 2000 small idle
 //!
-//! The scenarios are `start`, `small`, `large`, `idle`, `stalled` and `checks`; none named means all. The servers and their
-//! clients are processes of their own, so that `/proc` tells the CPU of each apart. Everything is on loopback, bounded
+//! The scenarios are `start`, `small`, `large`, `deflate`, `idle`, `stalled` and `checks`; none named means all. The servers and
+//! their clients are processes of their own, so that `/proc` tells the CPU of each apart. Everything is on loopback, bounded
 //! in time and count, and ends with this process whichever way it ends.
 
 mod checks;
@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use frames::Form;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
 
 /// Longest the whole run may take. A figure that takes longer than this is not worth waiting for.
@@ -36,7 +37,7 @@ struct Options {
     scenarios: Vec<String>,
 }
 
-const SCENARIOS: [&str; 6] = ["start", "small", "large", "idle", "stalled", "checks"];
+const SCENARIOS: [&str; 7] = ["start", "small", "large", "deflate", "idle", "stalled", "checks"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -60,7 +61,10 @@ fn play(role: &str, rest: &[&str]) -> Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     match (role, rest) {
         ("limit", [clients]) => limit::play(clients.parse()?),
-        ("clients", [address, path, clients]) => clients::play(address.parse()?, path, clients.parse()?),
+        ("clients", [address, path, clients]) => clients::play(address.parse()?, path, clients.parse()?, Form::Plain),
+        ("clients", [address, path, clients, "deflate"]) => {
+            clients::play(address.parse()?, path, clients.parse()?, Form::Deflate)
+        }
         ("stalled", [address, path, clients]) => stalled::play(address.parse()?, path, clients.parse()?),
         ("backends", []) => checks::play(),
         ("server", arguments) => Err(server::play(arguments)).context("cannot start the server"),
@@ -81,10 +85,13 @@ fn measure(options: &Options) -> Result<()> {
         report.add(cost::start()?)?;
     }
     if asked("small") {
-        report.add(cost::deliveries(cost::Size::Small, options.clients, options.batches)?)?;
+        report.add(cost::deliveries(cost::Size::Small, Form::Plain, options.clients, options.batches)?)?;
     }
     if asked("large") {
-        report.add(cost::deliveries(cost::Size::Large, options.clients, options.batches)?)?;
+        report.add(cost::deliveries(cost::Size::Large, Form::Plain, options.clients, options.batches)?)?;
+    }
+    if asked("deflate") {
+        report.add(cost::deliveries(cost::Size::Large, Form::Deflate, options.clients, options.batches)?)?;
     }
     if asked("idle") {
         report.add(cost::idle(options.clients)?)?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use socket2::{Domain, Socket, Type};
 
-use crate::frames::{self, Frame};
+use crate::frames::{self, Form, Frame};
 
 /// A receive buffer as small as the kernel gives: the sooner it is full, the sooner the server is put to the test.
 const RECEIVE_BUFFER_BYTES: usize = 4 * 1024;
@@ -19,7 +19,7 @@ const RECEIVE_BUFFER_BYTES: usize = 4 * 1024;
 const SILENCE: Duration = Duration::from_millis(20);
 
 pub(crate) fn play(address: SocketAddr, path: &str, clients: usize) -> Result<()> {
-    let request = frames::request(path, &address.to_string());
+    let request = frames::request(path, &address.to_string(), Form::Plain);
     let sockets = (0..clients).map(|_| open(address, &request)).collect::<Result<Vec<_>>>()?;
     writeln!(stdout(), "ready")?;
     stdin().read_line(&mut String::new())?;

@@ -17,6 +17,10 @@ pub struct ServeArgs {
     #[arg(long)]
     pub check_config: bool,
 
+    /// Follow an audit log from its first line to its last, say whether it is intact, and leave
+    #[arg(long, value_name = "FILE", conflicts_with = "check_config", value_hint = ValueHint::FilePath)]
+    pub verify_audit: Option<PathBuf>,
+
     /// Where to listen; port 0 takes a free one
     #[arg(short, long, value_name = "ADDR", env = "VELOFLUX_LISTEN", hide_env_values = true)]
     pub listen: Option<String>,

@@ -7,11 +7,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(super) use manager::inherited;
 
 use super::setup;
+use crate::audit::{self, Broken, Record, Report};
 use crate::cli::ServeArgs;
 use crate::config::{self, Overrides, Settings};
 use crate::exit::Exit;
@@ -32,6 +34,9 @@ use crate::shutdown::Shutdown;
 /// Runs the server until it is told to stop.
 pub(super) async fn run(args: ServeArgs, inherited: Result<Option<TcpListener>, String>) -> Exit {
     let talk = Talk { volume: Volume::Normal, paint: Paint::stderr(Wish::Auto), indent: 0 };
+    if let Some(file) = &args.verify_audit {
+        return verify_audit(file, talk);
+    }
     let check_only = args.check_config;
     let inherited = match inherited {
         Ok(inherited) => inherited,
@@ -83,6 +88,41 @@ pub(super) async fn run(args: ServeArgs, inherited: Result<Option<TcpListener>, 
     }
 }
 
+/// Says whether an audit log is intact: yes or no on stdout, and by the exit code.
+fn verify_audit(file: &Path, talk: Talk) -> Exit {
+    let (line, exit) = match audit::verify(file) {
+        Ok(report) => (intact(&report), Exit::Done),
+        Err(broken @ Broken::Chain { .. }) => (format!("broken: {broken}"), Exit::Failed),
+        Err(unreadable) => {
+            talk.error(&unreadable.to_string());
+            return Exit::Usage;
+        }
+    };
+    Stdout::new().line(&line).map_or_else(|error| super::unwritten(talk, &error), |()| exit)
+}
+
+fn intact(report: &Report) -> String {
+    let files = if report.files.len() == 1 { "1 file".to_owned() } else { format!("{} files", report.files.len()) };
+    let lines = if report.lines == 1 { "1 line".to_owned() } else { format!("{} lines", report.lines) };
+    let mut text = format!("intact: {lines} in {files}");
+    if let (Some(first), Some(last)) = (report.first, report.last) {
+        text.push_str(&format!(", number {} of {first} to {} of {last}", report.first_seq, report.last_seq));
+    }
+    if report.first_seq > 1 {
+        text.push_str("; older ones were rotated away");
+    }
+    if report.torn > 0 {
+        text.push_str(&format!("; {} torn by a crash, and noted", report.torn));
+    }
+    if report.unfinished {
+        text.push_str("; the last is not finished");
+    }
+    if report.lines > 0 {
+        text.push_str(&format!("; the last hash is {}", report.hash));
+    }
+    text
+}
+
 async fn serve(
     overrides: Overrides,
     settings: Settings,
@@ -116,6 +156,10 @@ async fn serve(
     });
     let endpoint = routes::endpoint(&app);
     work.spawn(listener::accept(socket, endpoint, Arc::clone(&world), admission, work.clone()));
+    world
+        .audit
+        .write(Record::of_server("start", json!({"version": env!("CARGO_PKG_VERSION"), "listen": address})))
+        .await;
     let announced = rendezvous(&url, address, token_file.clone());
     // On a thread that may wait: whoever started us need not read, and the signals have to be heard all the same.
     let announcement = url.clone();
@@ -127,8 +171,7 @@ async fn serve(
         match signals.next().await {
             HANGUP => {
                 manager::reloading().await;
-                // What came of it is in the log.
-                let _ = reloader.reload().await;
+                reloader.reload_by(HANGUP).await;
                 manager::ready(&url).await;
             }
             told => break told,
@@ -140,6 +183,7 @@ async fn serve(
     };
     tracing::info!(signal = told, ?farewell, "stopping");
     manager::stopping().await;
+    world.audit.write(Record::of_server("stop", json!({"by": told}))).await;
     let drained = tokio::select! {
         drained = tokio::time::timeout(drain_timeout, drain(&world, &app, farewell, &work, &connections)) => drained,
         again = signals.next_to_stop() => {

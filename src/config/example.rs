@@ -40,6 +40,10 @@ feeds_public = false                    # `true` to listen beyond this machine w
 # audience = "veloflux"
 # issuer = "https://id.example.com/"
 
+[audit]                                 # who did what to this server, one JSON object a line, chained by hashes
+enabled = true
+# file = "/var/log/veloflux/audit.jsonl"  # default: in the state directory
+
 [billing]
 unit = "thousand requests"
 requests_per_unit = 1000

@@ -3,6 +3,7 @@
 //! A flag goes before its environment variable, a variable before the file, the file before the default. Every mistake
 //! is told, with the line it stands on and what to write instead.
 
+mod audit;
 mod auth;
 mod billing;
 mod check;
@@ -97,12 +98,17 @@ fn begin<'t>(file: &Path, text: &'t str, mistakes: &[toml::de::Error]) -> Result
     Err(report.into_error())
 }
 
-fn parse(file: &Path, text: &str, overrides: &Overrides) -> Result<Settings, ConfigError> {
+/// Reads settings that stand in `text`, as if they had been found in `file`, and lays `overrides` over them.
+///
+/// # Errors
+/// [`ConfigError`] with every mistake in the text and the flags.
+pub fn parse(file: &Path, text: &str, overrides: &Overrides) -> Result<Settings, ConfigError> {
     let (document, mistakes) = DeTable::parse_recoverable(text);
     let mut report = begin(file, text, &mistakes)?;
     let mut root = Section::root(&document);
     let server = server::Server::read(&mut root, overrides, &mut report);
     let auth = auth::read(&mut root, overrides, &server.listen, &mut report);
+    let audit = audit::read(&mut root, &server.state_dir, &mut report);
     let tls = tls::read(&mut root, overrides, &mut report);
     let limits = limits::read(&mut root, &mut report);
     let tariff = billing::read(&mut root, &mut report);
@@ -123,6 +129,7 @@ fn parse(file: &Path, text: &str, overrides: &Overrides) -> Result<Settings, Con
         tls,
         limits,
         auth,
+        audit,
         pools,
         sources,
         requests_source,

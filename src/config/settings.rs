@@ -37,6 +37,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Who may read and control.
     pub auth: Auth,
+    /// Where it is kept who did what; none: nowhere. Default: in the state directory.
+    pub audit: Option<PathBuf>,
     /// The pools, in the order of the file.
     pub pools: Vec<Pool>,
     /// The sources, in the order of the file.

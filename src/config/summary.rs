@@ -28,6 +28,10 @@ impl fmt::Display for Summary<'_> {
             FeedAccess::Public => writeln!(f, "feeds    to whoever can connect")?,
             FeedAccess::Restricted(_) => writeln!(f, "feeds    with a token")?,
         }
+        match &settings.audit {
+            Some(path) => writeln!(f, "audit    {}", path.display())?,
+            None => writeln!(f, "audit    not kept")?,
+        }
         if let Some(tls) = &settings.tls {
             let days = certificate::days(SystemTime::now(), tls.until());
             writeln!(f, "tls      {}, {days} days left", tls.options().identity.certificate.display())?;

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::host::{descriptors, disk_space};
+use crate::audit::Trail;
 use crate::limits::{
     DESCRIPTORS_DEGRADED_PERCENT, DESCRIPTORS_UNHEALTHY_PERCENT, DISK_FREE_DEGRADED_BYTES, DISK_FREE_UNHEALTHY_BYTES,
     LAG_DEGRADED, LAG_UNHEALTHY, SAMPLE_INTERVAL,
@@ -35,6 +36,7 @@ pub struct Sign {
 pub struct Vitals {
     state_dir: PathBuf,
     meter: Arc<Meter>,
+    audit: Arc<Trail>,
     lag_max: Mutex<Duration>,
     signs: Mutex<Vec<Sign>>,
     flips: watch::Sender<u64>,
@@ -42,10 +44,11 @@ pub struct Vitals {
 
 impl Vitals {
     /// Measures everything once.
-    pub fn new(state_dir: &Path, meter: Arc<Meter>) -> Vitals {
+    pub fn new(state_dir: &Path, meter: Arc<Meter>, audit: Arc<Trail>) -> Vitals {
         let vitals = Vitals {
             state_dir: state_dir.to_owned(),
             meter,
+            audit,
             lag_max: Mutex::default(),
             signs: Mutex::default(),
             flips: watch::Sender::new(0),
@@ -54,16 +57,17 @@ impl Vitals {
         vitals
     }
 
-    /// Watches for ever: the event-loop lag all the time; measures everything when the ledger's state changes, when the lag
+    /// Watches for ever: the event-loop lag all the time; measures everything when the state of the ledger or of the audit log changes, when the lag
     /// is noticed, and once a cadence, so that the status hears of it while nobody asks for `health`.
     pub async fn run(self: Arc<Self>) {
-        let mut faults = self.meter.changes();
+        let (mut faults, mut audit_faults) = (self.meter.changes(), self.audit.changes());
         let mut due = Instant::now() + Feed::Health.cadence();
         loop {
             let expected = Instant::now() + SAMPLE_INTERVAL;
             let fault = tokio::select! {
                 () = tokio::time::sleep_until(expected) => false,
                 Ok(()) = faults.changed() => true,
+                Ok(()) = audit_faults.changed() => true,
             };
             let now = Instant::now();
             let late = now.saturating_duration_since(expected);
@@ -92,17 +96,20 @@ impl Vitals {
     pub fn measure(&self) {
         let lag = std::mem::take(&mut *self.lag_max.lock().unwrap_or_else(PoisonError::into_inner));
         let ledger = self.meter.fault().map_or((Health::Healthy, None), |fault| (Health::Unhealthy, Some(fault)));
+        let audit = self.audit.fault().map_or((Health::Healthy, None), |fault| (Health::Unhealthy, Some(fault)));
         let measured = [
             ("event_loop", event_loop(lag)),
             ("ledger", ledger),
             ("disk", disk(disk_space(&self.state_dir), &self.state_dir)),
             ("file_descriptors", files(descriptors())),
         ];
+        let kept = self.audit.is_kept().then_some(("audit_log", audit));
         let now = Timestamp::now();
         let mut signs = self.signs.lock().unwrap_or_else(PoisonError::into_inner);
         let mut flipped = false;
         *signs = measured
             .into_iter()
+            .chain(kept)
             .map(|(name, (status, error))| {
                 let before = signs.iter().find(|sign| sign.name == name && sign.status == status);
                 flipped |= before.is_none();

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use super::Pauses;
 use super::host::descriptors;
 use super::vitals::Vitals;
+use crate::audit::Trail;
 use crate::checks::{CheckSpec, Monitor};
 use crate::config::Settings;
 use crate::fleet::Fleet;
@@ -32,6 +33,8 @@ pub struct World {
     pub requests: Arc<Requests>,
     /// What they cost.
     pub meter: Arc<Meter>,
+    /// Who did what.
+    pub audit: Arc<Trail>,
     /// Open feed connections.
     pub connections: Gauge,
     /// Which feeds are paused.
@@ -48,10 +51,12 @@ impl World {
         let fleet = Fleet::new(&settings, Arc::clone(&requests), Arc::clone(&permits));
         let dependencies = Monitor::new(dependency_checks(&settings), permits);
         let meter = Meter::open(&settings.state_dir, settings.tariff.clone(), Arc::clone(&requests.metered));
-        let vitals = Arc::new(Vitals::new(&settings.state_dir, Arc::clone(&meter)));
+        let audit = Trail::open(settings.audit.as_deref());
+        let vitals = Arc::new(Vitals::new(&settings.state_dir, Arc::clone(&meter), Arc::clone(&audit)));
         until(shutdown, Arc::clone(&fleet).run());
         until(shutdown, Arc::clone(&dependencies).run());
         until(shutdown, Arc::clone(&meter).run());
+        until(shutdown, Arc::clone(&audit).run());
         until(shutdown, Arc::clone(&vitals).run());
         Arc::new(World {
             settings: RwLock::new(Arc::new(settings)),
@@ -61,6 +66,7 @@ impl World {
             vitals,
             requests,
             meter,
+            audit,
             connections: Gauge::default(),
             pauses: watch::Sender::new(Pauses::default()),
             notice: Mutex::default(),

@@ -185,8 +185,8 @@ impl Question {
         message
     }
 
-    /// What a message says. None: it is not an answer to this question.
-    fn read(&self, message: &[u8], id: u16) -> Option<Answer> {
+    /// What a message says. None: it is not an answer to this question, asked with this id.
+    pub fn read(&self, message: &[u8], id: u16) -> Option<Answer> {
         let number = |at: usize| Some(u16::from_be_bytes([*message.get(at)?, *message.get(at + 1)?]));
         let (flags, questions, answers) = (number(2)?, number(4)?, number(6)?);
         if number(0)? != id || flags & 0x8000 == 0 {

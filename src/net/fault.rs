@@ -134,6 +134,12 @@ fn tls_words(error: &rustls::Error) -> String {
         CertificateError::BadSignature | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "the certificate is not signed by the authority it names".to_owned()
         }
+        // The verifier keeps its own words for it. It is what `openssl req -x509` makes when it is not told otherwise.
+        other if other.to_string().contains("CaUsedAsEndEntity") => {
+            "the certificate is that of an authority and not of a server; sign one with it, or make it with \
+             `basicConstraints=CA:FALSE`"
+                .to_owned()
+        }
         other => format!("the certificate cannot be used: {other}"),
     }
 }

@@ -136,16 +136,14 @@ impl Guard {
         }
     }
 
-    /// Lets a request do something to the server. Only the header counts: what changes something is never sent by an
+    /// Finds out who wants to do something to the server. Only the header counts: what changes something is never sent by an
     /// address alone.
     ///
     /// # Errors
     /// Why not, as an answer.
-    pub async fn control(&self, headers: &HeaderMap, deed: Deed) -> Result<Rights, Box<Response>> {
+    pub async fn holder(&self, headers: &HeaderMap) -> Result<Rights, Box<Response>> {
         let denied = |denied: Denied| Box::new(denied.response("control"));
-        let rights = self.identify(bearer(headers).ok_or(Denied::Missing).map_err(denied)?).await.map_err(denied)?;
-        Guard::allow(&rights, deed)?;
-        Ok(rights)
+        self.identify(bearer(headers).ok_or(Denied::Missing).map_err(denied)?).await.map_err(denied)
     }
 
     /// Lets somebody known do something to the server.
@@ -290,7 +288,10 @@ mod tests {
         ] {
             let request = request(value);
             let status = |response: Box<Response>| response.status().as_u16();
-            let may = async |deed| guard.control(request.headers(), deed).await.map_or_else(status, |_| 200);
+            let may = async |deed| {
+                let holder = guard.holder(request.headers()).await;
+                holder.and_then(|rights| Guard::allow(&rights, deed)).map_or_else(status, |()| 200)
+            };
             assert_eq!(guard.read(&request, &Feed::ALL).await.map_or_else(status, |_| 200), read, "{value:?}");
             assert_eq!(may(Deed::Operate).await, operate, "{value:?}");
             assert_eq!(may(Deed::Administer).await, administer, "{value:?}");

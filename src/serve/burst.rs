@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use super::encoding::{Encoding, Forms};
 use crate::feeds::Change;
 use crate::protocol::message::Backend;
 use crate::protocol::{Envelope, EventId, Feed, Message};
@@ -35,6 +36,7 @@ pub struct Said {
     pub frames: Bytes,
     /// Where the messages stand. Never empty.
     parts: Box<[Part]>,
+    pub(super) forms: Forms,
 }
 
 /// Where one message stands among the frames. Its frame begins where the one before ends.
@@ -57,14 +59,15 @@ pub struct Document {
 }
 
 impl Burst {
-    /// Gives the messages of a change their numbers, from `first`, and puts them into frames.
-    pub fn new(feed: Feed, first: EventId, change: Change) -> Burst {
+    /// Gives the messages of a change their numbers, from `first`, and puts them into frames. `before` is the last message
+    /// that was said before them.
+    pub fn new(feed: Feed, first: EventId, before: Option<Bytes>, change: Change) -> Burst {
         let (messages, list) = match change {
             Change::Whole(message) => (vec![*message], None),
             Change::Parts(updates, list) => (updates.into_iter().map(Message::BackendsUpdate).collect(), Some(list)),
         };
         let whole = list.map(|list| Whole { list, said: OnceLock::new() });
-        Burst { feed, said: Arc::new(Said::new(first, messages)), whole }
+        Burst { feed, said: Arc::new(Said::new(first, messages, Forms::after(before))), whole }
     }
 
     /// The whole state after this burst: one message, with the number of the last.
@@ -73,14 +76,14 @@ impl Burst {
             None => &self.said,
             Some(whole) => whole.said.get_or_init(|| {
                 let id = EventId { seq: self.said.last(), ..self.said.first };
-                Said::new(id, vec![Message::Backends(whole.list.to_vec())])
+                Said::new(id, vec![Message::Backends(whole.list.to_vec())], Forms::default())
             }),
         }
     }
 }
 
 impl Said {
-    fn new(first: EventId, messages: Vec<Message>) -> Said {
+    fn new(first: EventId, messages: Vec<Message>, forms: Forms) -> Said {
         let mut frames = Vec::new();
         let mut id = first;
         let mut push = |message: Message| {
@@ -92,7 +95,19 @@ impl Said {
             Part { kind, start: frames.len() - document.len(), end: frames.len() }
         };
         let parts = messages.into_iter().map(&mut push).collect();
-        Said { first, frames: frames.into(), parts }
+        Said { first, frames: frames.into(), parts, forms }
+    }
+
+    /// The frames in one of their forms.
+    pub fn encoded(&self, encoding: Encoding) -> &Bytes {
+        let messages = self.parts.iter().map(|part| &self.frames[part.start..part.end]);
+        self.forms.of(encoding, messages).unwrap_or(&self.frames)
+    }
+
+    /// The last message, without its frame.
+    pub fn last_message(&self) -> Bytes {
+        let part = self.parts.last().expect("something is said");
+        self.frames.slice(part.start..part.end)
     }
 
     /// How many messages there are.
@@ -145,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_rest_behind_a_message_is_the_same_as_frames_and_as_documents() {
-        let burst = Burst::new(Feed::Backends, EventId { epoch: 7, seq: 11 }, updates(3));
+        let burst = Burst::new(Feed::Backends, EventId { epoch: 7, seq: 11 }, None, updates(3));
         assert_eq!((burst.said.count(), burst.said.last()), (3, 13));
         for (seq, ids) in [(0, vec![11, 12, 13]), (10, vec![11, 12, 13]), (12, vec![13]), (13, vec![]), (99, vec![])] {
             let documents: Vec<Document> = burst.said.documents_after(seq).collect();

@@ -27,14 +27,16 @@ use crate::limits::{
 use crate::protocol::control::ErrorBody;
 use crate::protocol::message::{ErrorMessage, Inbound, Pong, Spoken};
 use crate::protocol::{CloseCode, Timestamp};
+use crate::websocket::deflate::Terms;
 use crate::websocket::{Received, Receiver, frame};
 
 /// Serves one upgraded connection until it is gone. `early` are bytes that came glued to the handshake. A connection of
-/// somebody known has a `pass`, which ends.
+/// somebody known has a `pass`, which ends. `deflate` is what was agreed on about compression.
 pub async fn serve(
     socket: Socket,
     early: Vec<u8>,
     subscriptions: Vec<Subscription>,
+    deflate: Option<Terms>,
     hub: &Hub,
     mut pass: Option<Box<Pass>>,
 ) {
@@ -44,19 +46,19 @@ pub async fn serve(
         && !pass.is_known()
     {
         // Boxed: it takes a moment, and the rest of a connection's life should not be as big.
-        match Box::pin(introduce(&link.socket, &early, pass)).await {
+        match Box::pin(introduce(&link.socket, &early, deflate, pass)).await {
             Some(speaker) => peer = Some(speaker),
             None => return,
         }
     }
-    let Some(seat) = hub.attach(&link, subscriptions).await else {
+    let Some(seat) = hub.attach(&link, subscriptions, deflate).await else {
         // The server stopped between the handshake and now. Best effort: the socket is closed right after.
         let _ = link.socket.try_write(&hub.farewell());
         link.socket.end_writing();
         return;
     };
     if peer.is_none() && !early.is_empty() {
-        take(peer.get_or_insert_default(), early, &seat, &mut pass).await;
+        take(peer.get_or_insert_with(|| Speaker::new(deflate)), early, &seat, &mut pass).await;
     }
     loop {
         // Not `readable()`: this takes over the socket's one place for a reader, and so lets go of the waker that hyper's
@@ -75,7 +77,7 @@ pub async fn serve(
             None => {
                 let code = CloseCode::Unauthenticated;
                 pass = None;
-                peer.get_or_insert_default().closing = true;
+                peer.get_or_insert_with(|| Speaker::new(deflate)).closing = true;
                 seat.close(frame::close(code, code.meaning()), Ending::Closed(code)).await;
                 continue;
             }
@@ -88,14 +90,14 @@ pub async fn serve(
             Err(_) => break,
         }
         link.heard.store(true, Ordering::Relaxed);
-        take(peer.get_or_insert_default(), heard, &seat, &mut pass).await;
+        take(peer.get_or_insert_with(|| Speaker::new(deflate)), heard, &seat, &mut pass).await;
     }
     seat.leave().await;
 }
 
 /// Waits for a peer to say who it is, which it has promised to do first. None: it did not, and the connection is over.
-async fn introduce(socket: &Socket, early: &[u8], pass: &mut Pass) -> Option<Box<Speaker>> {
-    let mut speaker = Box::<Speaker>::default();
+async fn introduce(socket: &Socket, early: &[u8], deflate: Option<Terms>, pass: &mut Pass) -> Option<Box<Speaker>> {
+    let mut speaker = Speaker::new(deflate);
     let said = tokio::time::timeout(INTRODUCTION_TIMEOUT, async {
         let mut heard = early.to_vec();
         loop {
@@ -180,10 +182,10 @@ struct Speaker {
     token: Option<String>,
 }
 
-impl Default for Box<Speaker> {
-    fn default() -> Self {
+impl Speaker {
+    fn new(deflate: Option<Terms>) -> Box<Speaker> {
         Box::new(Speaker {
-            receiver: Receiver::new(None),
+            receiver: Receiver::new(deflate),
             messages: Pace::new(INBOUND_MESSAGES_PER_SECOND, INBOUND_MESSAGES_BURST),
             bytes: Pace::new(INBOUND_BYTES_PER_SECOND, INBOUND_BYTES_BURST),
             closing: false,

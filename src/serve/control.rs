@@ -9,10 +9,10 @@ use poem::error::ReadBodyError;
 use poem::{Request, Response};
 
 use super::App;
+use super::act::Act;
 use super::answer::{error, json};
-use super::auth::Guard;
 use super::documents::operation::{Access, Gives, Operation, Presence, Takes, of};
-use crate::access::{Deed, Rights};
+use crate::access::Deed;
 use crate::fleet::Refused;
 use crate::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, TICKET_TIME};
 use crate::protocol::control::{
@@ -60,50 +60,77 @@ pub const TICKET: Operation = Operation {
 
 /// `POST /api/ws/control`: changes what the body says, nothing without a body, and tells the state.
 pub async fn control(app: Arc<App>, request: Request) -> Response {
-    let (rights, command) = match admit(&app, request).await {
-        Ok((rights, body)) => match Command::parse(&body) {
-            Ok(command) => (rights, command),
+    let (act, command) = match admit(&app, request, "control").await {
+        Ok((act, body)) => match Command::parse(&body) {
+            Ok(command) => (act.of(&command), command),
             Err(bad) => return bad_command(&bad),
         },
         Err(refusal) => return *refusal,
     };
-    if command != Command::Check {
-        tracing::info!(?command, who = rights.who, "control");
+    let changes_something = command != Command::Check;
+    if changes_something {
+        tracing::info!(?command, who = act.who(), "control");
     }
+    let act = match command {
+        Command::Reload => match act.allowed(Deed::Administer).await {
+            Ok(act) => act,
+            Err(refusal) => return *refusal,
+        },
+        _ => act,
+    };
+    match obey(&app, command).await {
+        Ok(mut answer) => {
+            if changes_something {
+                act.done().await;
+            }
+            answer.paused = app.feeds.pauses().feeds().collect();
+            json(StatusCode::OK, &answer)
+        }
+        Err((status, code, why)) => {
+            act.refused(&why).await;
+            error(status, code, why)
+        }
+    }
+}
+
+/// Does what a command says. Else why not: status, code and a sentence.
+async fn obey(app: &App, command: Command) -> Result<ControlAnswer, (StatusCode, &'static str, String)> {
     let mut answer = ControlAnswer { control: "ok".to_owned(), paused: Vec::new(), changes: None, backend: None };
     match command {
         Command::Check => {}
         Command::Pause(what) => app.feeds.pause(what),
         Command::Resume(what) => app.feeds.resume(what),
-        Command::Reload => {
-            if let Err(refusal) = Guard::allow(&rights, Deed::Administer) {
-                return *refusal;
-            }
-            match app.reloader.reload().await {
-                Ok(changes) => answer.changes = Some(changes),
-                Err(problems) => return error(StatusCode::CONFLICT, "bad_settings", problems.join("\n")),
-            }
-        }
+        Command::Reload => match app.reloader.reload().await {
+            Ok(changes) => answer.changes = Some(changes),
+            Err(problems) => return Err((StatusCode::CONFLICT, "bad_settings", problems.join("\n"))),
+        },
         Command::Backend(order) => match app.world.fleet.order(order).await {
             Ok(backend) => answer.backend = Some(backend),
-            Err(why @ Refused::Unknown(_)) => return error(StatusCode::NOT_FOUND, "no_such_backend", why.to_string()),
-            Err(why @ Refused::Impossible(_)) => return error(StatusCode::CONFLICT, "impossible", why.to_string()),
-            Err(why @ Refused::BySource(_)) => return error(StatusCode::BAD_GATEWAY, "refused", why.to_string()),
+            Err(why) => {
+                let (status, code) = match why {
+                    Refused::Unknown(_) => (StatusCode::NOT_FOUND, "no_such_backend"),
+                    Refused::Impossible(_) => (StatusCode::CONFLICT, "impossible"),
+                    Refused::BySource(_) => (StatusCode::BAD_GATEWAY, "refused"),
+                };
+                return Err((status, code, why.to_string()));
+            }
         },
     }
-    answer.paused = app.feeds.pauses().feeds().collect();
-    json(StatusCode::OK, &answer)
+    Ok(answer)
 }
 
 /// `POST /api/ws/force-update`: the selected feeds measure afresh and send. Answers when the messages have been handed to
 /// the connections.
 pub async fn force_update(app: Arc<App>, request: Request) -> Response {
-    let what = match admit(&app, request).await.map(|(_, body)| parse_force_update(&body)) {
-        Ok(Ok(what)) => what,
-        Ok(Err(bad)) => return bad_command(&bad),
+    let (act, what) = match admit(&app, request, "force-update").await {
+        Ok((act, body)) => match parse_force_update(&body) {
+            Ok(what) => (act.to(serde_json::json!({"type": what.name()})), what),
+            Err(bad) => return bad_command(&bad),
+        },
         Err(refusal) => return *refusal,
     };
     let feeds = app.feeds.force(what).await;
+    act.done().await;
     json(StatusCode::OK, &ForceUpdateAnswer { force_update: "triggered".to_owned(), feeds })
 }
 
@@ -120,9 +147,9 @@ pub async fn ticket(app: Arc<App>, request: Request) -> Response {
 }
 
 /// Checks the token, then reads the body. Nothing of the body is read for somebody who may not send it.
-async fn admit(app: &App, mut request: Request) -> Result<(Rights, Bytes), Box<Response>> {
-    let rights = app.guard.control(request.headers(), Deed::Operate).await?;
-    Ok((rights, body(&mut request, REQUEST_BODY_BYTES_MAX).await?))
+async fn admit(app: &Arc<App>, mut request: Request, action: &str) -> Result<(Act, Bytes), Box<Response>> {
+    let act = Act::begin(app, &request, Deed::Operate, action).await?;
+    Ok((act, body(&mut request, REQUEST_BODY_BYTES_MAX).await?))
 }
 
 /// Reads a body that is in time and not too long.

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::encoding::Encoding;
 use super::farewell::Farewell;
 use super::shard::{Link, Order, Shard};
 use super::stream::{Stream, Streams};
@@ -18,6 +19,7 @@ use crate::feeds::Change;
 use crate::limits::SHARD_QUEUE_LENGTH;
 use crate::protocol::Feed;
 use crate::shutdown::Shutdown;
+use crate::websocket::deflate::Terms;
 
 /// The connections and what they are sent.
 pub struct Hub {
@@ -67,10 +69,16 @@ impl Hub {
 
     /// Takes a connection that has just been upgraded. It is sent what it has missed, or the current state, at once, then
     /// every burst. `None` while the server is stopping.
-    pub async fn attach(&self, link: &Arc<Link>, subscriptions: Vec<Subscription>) -> Option<Seat> {
+    pub async fn attach(
+        &self,
+        link: &Arc<Link>,
+        subscriptions: Vec<Subscription>,
+        deflate: Option<Terms>,
+    ) -> Option<Seat> {
+        let encoding = Encoding::of(deflate, subscriptions.len());
         let shard = &self.shards[self.next.fetch_add(1, Ordering::Relaxed) % self.shards.len()];
         let (seated, key) = oneshot::channel();
-        shard.send(Order::Attach { link: Arc::clone(link), subscriptions, seated }).await.ok()?;
+        shard.send(Order::Attach { link: Arc::clone(link), subscriptions, encoding, seated }).await.ok()?;
         Some(Seat { key: key.await.ok()?, shard: shard.clone() })
     }
 

@@ -1,5 +1,6 @@
 //! The server: listening, letting in, answering over HTTP, and handing feeds to connections.
 
+mod act;
 mod addresses;
 pub mod admission;
 mod answer;
@@ -10,6 +11,7 @@ mod control;
 mod conversation;
 mod dashboard;
 pub mod documents;
+mod encoding;
 mod events;
 pub mod farewell;
 mod hosts;

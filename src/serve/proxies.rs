@@ -26,8 +26,6 @@ pub struct Client {
     pub address: IpAddr,
     /// What it was asked by, `http` or `https`. None: nobody has said, and it may be either.
     pub scheme: Option<String>,
-    /// Whether a proxy that is trusted stands between.
-    pub is_proxied: bool,
 }
 
 /// Two headers say where a request comes from, and do not agree. A proxy writes one of them and passes the other on, which
@@ -57,7 +55,7 @@ impl Proxies {
     pub fn client(&self, peer: Peer, headers: &HeaderMap) -> Result<Client, Contradiction> {
         let own = peer.secured.then(|| "https".to_owned());
         if !self.trusts(peer.address) {
-            return Ok(Client { address: peer.address.to_canonical(), scheme: own, is_proxied: false });
+            return Ok(Client { address: peer.address.to_canonical(), scheme: own });
         }
         let plain: Vec<Option<IpAddr>> = words(headers, &X_FORWARDED_FOR).map(address).collect();
         let standard: Vec<Option<IpAddr>> =
@@ -69,7 +67,7 @@ impl Proxies {
         let proto = proto.or_else(|| parameter(words(headers, &FORWARDED).next_back()?, "proto"));
         let scheme = proto.map(str::to_ascii_lowercase).filter(|proto| matches!(proto.as_str(), "http" | "https"));
         let hops = if plain.is_empty() { standard } else { plain };
-        Ok(Client { address: self.first_stranger(peer.address, &hops), scheme: scheme.or(own), is_proxied: true })
+        Ok(Client { address: self.first_stranger(peer.address, &hops), scheme: scheme.or(own) })
     }
 
     /// Each proxy adds whom it was asked by, so the way goes back from the end, as far as those who said it are trusted.

@@ -6,6 +6,7 @@ use http::StatusCode;
 use poem::{Request, Response};
 
 use super::App;
+use super::act::Act;
 use super::answer::{error, json};
 use super::control::body;
 use super::documents::operation::{Access, Gives, Operation, Presence, Takes, of};
@@ -29,26 +30,31 @@ pub const PUSH: Operation = Operation {
 
 /// Takes a document for a source.
 pub async fn push(app: Arc<App>, mut request: Request) -> Response {
-    if let Err(refusal) = app.guard.control(request.headers(), Deed::Operate).await {
-        return *refusal;
-    }
     let name = request.raw_path_param("source").unwrap_or_default().to_owned();
+    let act = match Act::begin(&app, &request, Deed::Operate, "push").await {
+        Ok(act) => act.to(serde_json::json!({ "source": name })),
+        Err(refusal) => return *refusal,
+    };
     let Some(poller) = app.world.fleet.source(&name) else {
         let names: Vec<String> = app.world.fleet.sources().into_iter().map(|(name, _)| name).collect();
         let message = format!("there is no source `{}`; there are {}", name.escape_debug(), names.join(", "));
+        act.refused(&message).await;
         return error(StatusCode::NOT_FOUND, "no_such_source", message);
     };
     let document = match body(&mut request, PUSH_BYTES_MAX).await {
         Ok(document) => document,
         Err(refusal) => return *refusal,
     };
-    match poller.spec().source().take(&document) {
-        Some(Ok(accepted)) => json(StatusCode::OK, &PushAnswer { accepted }),
-        Some(Err(why)) => error(StatusCode::BAD_REQUEST, "bad_document", why),
+    let (status, code, why) = match poller.spec().source().take(&document) {
+        // Whoever pushes does so every few seconds: that it works is news for nobody.
+        Some(Ok(accepted)) => return json(StatusCode::OK, &PushAnswer { accepted }),
+        Some(Err(why)) => (StatusCode::BAD_REQUEST, "bad_document", why),
         None => {
-            let message =
+            let why =
                 format!("source `{name}` is of the kind `{}`, which is read and not pushed", poller.spec().kind());
-            error(StatusCode::CONFLICT, "not_pushed", message)
+            (StatusCode::CONFLICT, "not_pushed", why)
         }
-    }
+    };
+    act.refused(&why).await;
+    error(status, code, why)
 }

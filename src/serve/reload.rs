@@ -12,6 +12,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::audit::{Outcome, Record};
 use crate::config::{self, Overrides, Settings};
 use crate::feeds::World;
 use crate::limits::SETTINGS_LOOK_INTERVAL;
@@ -69,6 +70,17 @@ impl Reloader {
         Ok(changes)
     }
 
+    /// The same without anybody having asked over HTTP: by a signal, or because the file has changed.
+    pub async fn reload_by(&self, what: &str) {
+        // What is wrong with them has been said.
+        let result = self.reload().await;
+        let mut record = Record::of_server("reload", serde_json::json!({ "by": what }));
+        if let Err(problems) = result {
+            (record.outcome, record.error) = (Outcome::Refused, problems.into_iter().next());
+        }
+        self.world.audit.write(record).await;
+    }
+
     /// Reads the settings whenever their file, or one of the certificate's, has changed, and rests for one look: somebody may
     /// still be writing. Never ends.
     pub async fn watch(self: Arc<Self>) {
@@ -84,8 +96,7 @@ impl Reloader {
                 let file = changed.map(|(file, _)| file.display().to_string());
                 tracing::info!(file, "a file of the settings has changed");
                 taken = now.clone();
-                // What is wrong with it has been said.
-                let _ = self.reload().await;
+                self.reload_by("file").await;
             }
             before = now;
         }
@@ -144,6 +155,7 @@ fn changes(old: &Settings, new: &Settings) -> Vec<String> {
         ("[limits]", old.limits != new.limits),
         ("trusted_proxies", old.trusted_proxies != new.trusted_proxies),
         ("[auth]", old.auth != new.auth),
+        ("[audit]", old.audit != new.audit),
         ("[billing]", old.tariff != new.tariff),
     ];
     for (what, _) in fixed.into_iter().filter(|(_, differs)| *differs) {

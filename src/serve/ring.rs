@@ -76,7 +76,7 @@ mod tests {
         let text = format!(r#"{{"address":"{}","status":"healthy","last_check":null}}"#, "x".repeat(length));
         let update: BackendUpdate = serde_json::from_str(&text).expect("an update");
         let change = Change::Parts(vec![update; count as usize], Arc::new(Vec::new()));
-        Burst::new(Feed::Backends, EventId { epoch: 1, seq: first }, change).said
+        Burst::new(Feed::Backends, EventId { epoch: 1, seq: first }, None, change).said
     }
 
     #[test]
@@ -100,7 +100,7 @@ mod tests {
             text.push_str(r#"","pool":"p","weight":1,"status":"healthy","last_check":null}"#);
             let backend: Backend = serde_json::from_str(&text).expect("a backend");
             let change = Change::whole(Message::Backends(vec![backend]));
-            Burst::new(Feed::Backends, EventId { epoch: 1, seq }, change).said
+            Burst::new(Feed::Backends, EventId { epoch: 1, seq }, None, change).said
         };
         ring.push(said(1, 1, 100));
         ring.push(huge(2));

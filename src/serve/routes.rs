@@ -253,9 +253,9 @@ impl Guarded {
             return refused("contradiction", message);
         };
         let settings = self.app.world.settings();
-        if settings.listen.ip().is_loopback() && !client.is_proxied && !are_ours(request.headers(), &settings.hosts) {
+        if settings.listen.ip().is_loopback() && !are_ours(request.headers(), &settings.hosts) {
             admission.count(Why::ForeignHost);
-            let message = "this server is not called that; list the name in `hosts` of [server], or the proxy before it in `trusted_proxies`";
+            let message = "this server is not called that; list the name in `hosts` of [server]";
             return Err(Box::new(error(StatusCode::MISDIRECTED_REQUEST, "foreign_host", message)));
         }
         // Both last, and so are counted as what their client has.

@@ -28,7 +28,8 @@ use slab::Slab;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
-use super::burst::{Burst, Said};
+use super::burst::Burst;
+use super::encoding::Encoding;
 use super::farewell::Farewell;
 use super::socket::Socket;
 use super::stream::Streams;
@@ -66,6 +67,8 @@ pub enum Order {
         link: Arc<Link>,
         /// What it wants to hear.
         subscriptions: Vec<Subscription>,
+        /// In which form.
+        encoding: Encoding,
         /// Told the key.
         seated: oneshot::Sender<usize>,
     },
@@ -211,7 +214,9 @@ impl Shard {
 
     async fn obey(&mut self, order: Order) {
         match order {
-            Order::Attach { link, subscriptions, seated } => self.attach(link, &subscriptions, seated),
+            Order::Attach { link, subscriptions, encoding, seated } => {
+                self.attach(link, &subscriptions, encoding, seated);
+            }
             Order::Publish(burst, done) => {
                 self.publish(burst).await;
                 // Whoever published may have stopped waiting.
@@ -238,7 +243,13 @@ impl Shard {
         }
     }
 
-    fn attach(&mut self, link: Arc<Link>, subscriptions: &[Subscription], seated: oneshot::Sender<usize>) {
+    fn attach(
+        &mut self,
+        link: Arc<Link>,
+        subscriptions: &[Subscription],
+        encoding: Encoding,
+        seated: oneshot::Sender<usize>,
+    ) {
         let mut tracks = Vec::with_capacity(subscriptions.len());
         let mut greeting = Vec::new();
         for Subscription { feed, since } in subscriptions {
@@ -249,7 +260,7 @@ impl Shard {
                 frame::text(&told.document(), &mut greeting);
             }
         }
-        let key = self.peers.insert(Peer::new(link, tracks, Instant::now()));
+        let key = self.peers.insert(Peer::new(link, tracks, encoding, Instant::now()));
         for Subscription { feed, .. } in subscriptions {
             self.listeners[feed.index()].push(key);
         }
@@ -323,14 +334,19 @@ impl Shard {
         let handed = &mut self.handed[feed.index()];
         let (progress, more) = match peer.tracks.of(feed).next(burst, self.streams.of(feed)) {
             Step::Nothing => return false,
-            Step::News => (handed.hand(peer, &burst.said.frames, burst.said.count()), false),
+            Step::News => {
+                let frames = peer.encoding.news(&burst.said);
+                (handed.hand(peer, &frames, burst.said.count()), false)
+            }
             Step::Snapshot { missed } => {
                 self.traffic.missed(feed, missed);
-                (handed.hand(peer, &burst.snapshot().frames, 1), false)
+                let frame = peer.encoding.snapshot(burst);
+                (handed.hand(peer, &frame, 1), false)
             }
             Step::Replay { said, after } => {
                 let count = said.iter().map(|said| said.last() - after.max(said.first.seq - 1)).sum();
-                (handed.hand(peer, &joined(&said, after), count), true)
+                let frames = peer.encoding.replay(&said, after);
+                (handed.hand(peer, &frames, count), true)
             }
             Step::Lost { told, missed } => {
                 self.traffic.missed(feed, missed);
@@ -457,14 +473,6 @@ impl Shard {
             pause(count).await;
         }
         self.report();
-    }
-}
-
-/// The frames of these behind number `after`, for one write. One that is alone is shared, however big it is.
-fn joined(said: &[Arc<Said>], after: u64) -> Bytes {
-    match said {
-        [one] => one.frames_after(after),
-        many => many.iter().map(|said| said.frames_after(after)).collect::<Vec<_>>().concat().into(),
     }
 }
 

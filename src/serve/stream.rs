@@ -45,7 +45,8 @@ impl Stream {
     /// Numbers the messages of a change, serialises and frames them, and keeps them. Called by one task.
     pub fn publish(&self, change: Change) -> Arc<Burst> {
         let seq = self.ring().newest() + 1;
-        let burst = Arc::new(Burst::new(self.feed, EventId { epoch: self.epoch, seq }, change));
+        let before = self.newest().map(|newest| newest.said.last_message());
+        let burst = Arc::new(Burst::new(self.feed, EventId { epoch: self.epoch, seq }, before, change));
         self.ring().push(Arc::clone(&burst.said));
         self.newest.send_replace(Some(Arc::clone(&burst)));
         burst

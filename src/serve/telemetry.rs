@@ -277,6 +277,15 @@ impl Scrape {
         let one = |value| [(vec![], ConstCounter::new(value))];
         write(out, "http_requests", "Requests completed at the HTTP layer", one(self.world.requests.served.total()))?;
         let uptime = ConstGauge::new(self.world.started.elapsed().as_secs_f64());
+        let tally = self.world.audit.tally();
+        write(out, "audit_lines", "Lines written to the audit log", one(tally.written))?;
+        let waiting = [(vec![], ConstGauge::new(tally.waiting + tally.lost))];
+        write(
+            out,
+            "audit_waiting",
+            "Acts that are not in the audit log, because the disk does not take them",
+            waiting,
+        )?;
         write(out, "uptime_seconds", "Time since the server started", [(vec![], uptime)])?;
         let cpu = cpu_seconds().map(|seconds| (vec![], ConstCounter::new(seconds)));
         write(out, "process_cpu_seconds", "CPU time this process used, user and system", cpu)?;

@@ -33,7 +33,7 @@ pub struct Track {
 enum Course {
     /// Bursts as they come, the snapshot at first and after having missed something.
     Live,
-    /// Everything behind `sent`, out of the ring.
+    /// Everything behind `sent`, out of the ring, until a burst comes that continues it.
     Replay,
 }
 
@@ -85,7 +85,7 @@ impl Track {
     pub fn next(&mut self, newest: &Burst, stream: &Stream) -> Step {
         let (first, last) = (newest.said.first.seq, newest.said.last());
         if self.sent >= last {
-            self.course = Course::Live;
+            // Not yet live: the ring may have more than whoever asks has heard of, and that was promised.
             return Step::Nothing;
         }
         if self.sent + 1 == first && self.sent > 0 {

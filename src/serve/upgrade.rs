@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use http::header::{
-    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -21,6 +22,7 @@ use crate::limits::REQUEST_HEAD_TIMEOUT;
 use crate::protocol::Feed;
 use crate::protocol::feed::FEEDS;
 use crate::protocol::resume::{LAST_ID, Since};
+use crate::websocket::deflate::{self, Terms};
 use crate::websocket::handshake::{Refusal, accept};
 
 /// What the route of a feed is like.
@@ -100,13 +102,17 @@ async fn upgrade(app: Arc<App>, request: Request, subscriptions: Vec<Subscriptio
         Entry::With(rights) => Some(Box::new(Pass::new(Arc::clone(&app), feeds, Some(rights)))),
         Entry::Unsaid => Some(Box::new(Pass::new(Arc::clone(&app), feeds, None))),
     };
-    app.connections.spawn(connect(Arc::clone(&app), handover.clone(), subscriptions, pass));
+    let (deflate, extensions) = deflate::accept(request.headers()).unzip();
+    app.connections.spawn(connect(Arc::clone(&app), handover.clone(), subscriptions, deflate, pass));
     let mut response = Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)
         .header(UPGRADE, "websocket")
         .header(CONNECTION, "Upgrade")
         .header(SEC_WEBSOCKET_ACCEPT, key)
         .finish();
+    if let Some(extensions) = extensions {
+        response.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, extensions);
+    }
     if offers_subprotocol(request.headers()) {
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     }
@@ -114,7 +120,13 @@ async fn upgrade(app: Arc<App>, request: Request, subscriptions: Vec<Subscriptio
 }
 
 /// Waits until the 101 has left, then serves the feeds until the peer is gone.
-async fn connect(app: Arc<App>, handover: Handover, subscriptions: Vec<Subscription>, pass: Option<Box<Pass>>) {
+async fn connect(
+    app: Arc<App>,
+    handover: Handover,
+    subscriptions: Vec<Subscription>,
+    deflate: Option<Terms>,
+    pass: Option<Box<Pass>>,
+) {
     let Handover { upgrade, place } = handover;
     let Ok(Ok(upgraded)) = tokio::time::timeout(REQUEST_HEAD_TIMEOUT, upgrade).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Wire>>() else {
@@ -126,7 +138,7 @@ async fn connect(app: Arc<App>, handover: Handover, subscriptions: Vec<Subscript
     // Nothing, mostly. hyper's buffer keeps its 8 KiB for as long as anybody holds a piece of it, so it goes now.
     let (socket, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
     drop(parts.read_buf);
-    connection::serve(socket.into(), early, subscriptions, &app.hub, pass).await;
+    connection::serve(socket.into(), early, subscriptions, deflate, &app.hub, pass).await;
     drop(place);
 }
 

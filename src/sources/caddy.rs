@@ -52,17 +52,21 @@ impl Source for Caddy {
     fn read(&self) -> BoxFuture<'_, Result<Reading, String>> {
         Box::pin(async {
             let config = self.fetcher.get(self.config.clone()).await?.body;
-            let config =
-                serde_json::from_slice(&config).map_err(|error| format!("the configuration is not JSON: {error}"))?;
             let metrics = self.fetcher.get(self.metrics.clone()).await?.body;
             let metrics = String::from_utf8(metrics).map_err(|_| "the metrics are not text".to_owned())?;
-            reading(&config, &samples(&metrics)?)
+            understand(&config, &metrics)
         })
     }
 
     fn counts(&self) -> bool {
         true
     }
+}
+
+/// What the configuration and the metrics say.
+pub(super) fn understand(config: &[u8], metrics: &str) -> Result<Reading, String> {
+    let config = serde_json::from_slice(config).map_err(|error| format!("the configuration is not JSON: {error}"))?;
+    reading(&config, &samples(metrics)?)
 }
 
 fn reading(config: &Value, samples: &[Sample<'_>]) -> Result<Reading, String> {

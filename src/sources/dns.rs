@@ -86,6 +86,17 @@ impl Dns {
     }
 }
 
+/// What an answer says to a question with the id 0.
+pub(super) fn understand(message: &[u8]) -> Result<Reading, String> {
+    let question = Question::new("x", SRV).ok_or("a name")?;
+    let answer = question.read(message, 0).ok_or("it is no answer")?;
+    let services = answer.records.into_iter().filter_map(|record| match record {
+        DnsRecord::Service(service) => Some(service),
+        DnsRecord::Other => None,
+    });
+    reading(services.collect(), "x").ok_or_else(|| "there are no records".to_owned())
+}
+
 /// What the records say. None: there are none.
 fn reading(mut services: Vec<Service>, pool: &str) -> Option<Reading> {
     let best = services.iter().map(|service| service.priority).min()?;

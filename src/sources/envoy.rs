@@ -53,13 +53,18 @@ impl Source for Envoy {
         Box::pin(async {
             let clusters = self.fetcher.get(self.clusters.clone()).await?.body;
             let stats = self.fetcher.get(self.stats.clone()).await?.body;
-            Ok(Reading { backends: hosts(&clusters)?, requests: requests(&stats)? })
+            understand(&clusters, &stats)
         })
     }
 
     fn counts(&self) -> bool {
         true
     }
+}
+
+/// What the clusters and the statistics say.
+pub(super) fn understand(clusters: &[u8], stats: &[u8]) -> Result<Reading, String> {
+    Ok(Reading { backends: hosts(clusters)?, requests: requests(stats)? })
 }
 
 /// What is left out is zero, false or empty, as protobuf's JSON has it.

@@ -57,12 +57,7 @@ impl Source for File {
             let loaded = tokio::task::spawn_blocking(move || load(&path)).await;
             let (text, stamp) = loaded.map_err(|error| error.to_string())??;
             *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(stamp);
-            let listing = match self.format {
-                Format::Toml => toml::from_str::<Listing>(&text).map_err(|error| in_one_line(&error.to_string())),
-                Format::Json => serde_json::from_str::<Listing>(&text).map_err(|error| error.to_string()),
-                Format::Csv => csv(&text),
-            };
-            let listing = listing.and_then(|listing| listing.reading(self.pool.as_deref()));
+            let listing = self.format.listing(&text).and_then(|listing| listing.reading(self.pool.as_deref()));
             listing.map_err(|why| format!("`{}`: {why}", self.path.display()))
         })
     }
@@ -82,6 +77,24 @@ impl Source for File {
             }
         })
     }
+}
+
+impl Format {
+    fn listing(self, text: &str) -> Result<Listing, String> {
+        match self {
+            Format::Toml => toml::from_str::<Listing>(text).map_err(|error| in_one_line(&error.to_string())),
+            Format::Json => serde_json::from_str::<Listing>(text).map_err(|error| error.to_string()),
+            Format::Csv => csv(text),
+        }
+    }
+}
+
+/// What a list says in any of the three formats, the first that is not empty.
+pub(super) fn understand(json: &str, toml: &str, csv: &str) -> Result<Reading, String> {
+    let texts = [(Format::Json, json), (Format::Toml, toml), (Format::Csv, csv)];
+    let given = texts.into_iter().find(|(_, text)| !text.is_empty());
+    let (format, text) = given.ok_or("there is nothing")?;
+    format.listing(text)?.reading(Some("x"))
 }
 
 fn load(path: &Path) -> Result<(String, Stamp), String> {

@@ -75,8 +75,7 @@ impl Source for Haproxy {
                 Place::Page { fetcher, url } => utf8(fetcher.get(url.clone()).await?.body)?,
                 _ => self.command(ASK).await?,
             };
-            let (stat, addresses) = parts(&text)?;
-            stat::reading(stat, &addresses, Timestamp::now())
+            understand(&text)
         })
     }
 
@@ -110,6 +109,12 @@ impl Source for Haproxy {
             }
         })
     }
+}
+
+/// What the statistics say, and the list of servers behind them where it is there.
+pub(super) fn understand(text: &str) -> Result<Reading, String> {
+    let (stat, addresses) = parts(text)?;
+    stat::reading(stat, &addresses, Timestamp::now())
 }
 
 impl Haproxy {

@@ -22,6 +22,7 @@ mod reading;
 mod spec;
 mod tally;
 mod traefik;
+mod understand;
 
 pub use kind::{Kind, Source, Telling};
 pub use listing::Listing;
@@ -29,6 +30,7 @@ pub use options::SourceOptions;
 pub use poller::{Count, Outage, Poller, Seen, Standing};
 pub use reading::{Counter, Finding, Reading, Record, Which, Wish};
 pub use spec::{SourceSpec, kind};
+pub use understand::understand;
 
 /// Every kind of source.
 pub const KINDS: &[Kind] = &[

@@ -53,6 +53,12 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
     Ok(Arc::new(Nginx { config, status, count: Mutex::default() }))
 }
 
+/// What a configuration without includes and a page of status say.
+pub(super) fn understand(text: &[u8], status: &str) -> Result<Reading, String> {
+    let requests = requests(status).map(|value| Counter { name: "requests".to_owned(), value });
+    Ok(Reading { backends: config::upstreams_of(text)?, requests: requests.into_iter().collect() })
+}
+
 impl Source for Nginx {
     fn read(&self) -> BoxFuture<'_, Result<Reading, String>> {
         Box::pin(async {

@@ -185,6 +185,18 @@ pub(super) fn address(name: &str) -> String {
     }
 }
 
+/// What a page of metrics says by each preset, one after the other.
+pub(super) fn understand(text: &str) -> Result<Reading, String> {
+    let mut whole = Reading::default();
+    for preset in PRESETS {
+        let options = SourceOptions { preset: Some(preset.name.to_owned()), ..SourceOptions::default() };
+        let Reading { backends, requests } = Mapping::new(&options)?.reading(text)?;
+        whole.backends.extend(backends);
+        whole.requests.extend(requests);
+    }
+    Ok(whole)
+}
+
 impl Source for Prometheus {
     fn read(&self) -> BoxFuture<'_, Result<Reading, String>> {
         Box::pin(async {

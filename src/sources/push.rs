@@ -34,6 +34,16 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
     Ok(Arc::new(Push { ttl, pool: options.pool.clone(), last: Mutex::default(), pushed: Notify::new() }))
 }
 
+/// What a document says.
+pub(super) fn understand(document: &[u8]) -> Result<Reading, String> {
+    listed(document, Some("x"))
+}
+
+fn listed(document: &[u8], pool: Option<&str>) -> Result<Reading, String> {
+    let listing = serde_json::from_slice::<Listing>(document).map_err(|error| error.to_string())?;
+    listing.reading(pool)
+}
+
 impl Source for Push {
     fn read(&self) -> BoxFuture<'_, Result<Reading, String>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -54,8 +64,7 @@ impl Source for Push {
     }
 
     fn take(&self, document: &[u8]) -> Option<Result<usize, String>> {
-        let listing = serde_json::from_slice::<Listing>(document).map_err(|error| error.to_string());
-        Some(listing.and_then(|listing| listing.reading(self.pool.as_deref())).map(|reading| {
+        Some(listed(document, self.pool.as_deref()).map(|reading| {
             let count = reading.backends.len();
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), reading));
             self.pushed.notify_one();

@@ -83,6 +83,11 @@ impl Source for Traefik {
     }
 }
 
+/// What a page of services and the metrics say.
+pub(super) fn understand(page: &[u8], metrics: &str) -> Result<Reading, String> {
+    Ok(Reading { backends: services(page)?, requests: requests(metrics)? })
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Service {

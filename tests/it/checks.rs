@@ -7,9 +7,9 @@ mod dns;
 mod grpc;
 mod http;
 mod mysql;
-mod postgres;
+pub(crate) mod postgres;
 
-mod redis;
+pub(crate) mod redis;
 mod storm;
 mod tcp;
 mod tls;

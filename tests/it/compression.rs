@@ -1,3 +1,6 @@
 //! permessage-deflate at both ends.
 
 mod client;
+mod clients;
+mod server;
+mod wire;

@@ -106,14 +106,15 @@ fn a_message_that_never_ends_costs_nobody_anything() {
     let mut stream = flooding.another();
     stream.set_write_timeout(Some(Duration::from_millis(50))).expect("a TCP option");
     let (start, mut told) = (Instant::now(), 0);
-    while start.elapsed() < Duration::from_secs(5) {
+    // A message is due every two seconds; a loaded machine may be late, but not for long.
+    while told < 2 || start.elapsed() < Duration::from_secs(5) {
+        assert!(start.elapsed() < 3 * PATIENCE, "{told} messages came in {:?}", start.elapsed());
         let _ = stream.write(&empty);
         while !reader.silent_for(Duration::from_millis(1)) {
             reader.json();
             told += 1;
         }
     }
-    assert!(told >= 2, "a message is due every two seconds, {told} came in {:?}", start.elapsed());
     let grown = server.resident().saturating_sub(before);
     assert!(grown < 16 << 20, "{grown} bytes for a message that never ended");
 }

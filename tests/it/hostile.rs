@@ -8,12 +8,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{OFlags, fcntl_setfl};
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use tempfile::TempDir;
 use veloflux::limits::{ACCEPT_PAUSE, CLOSE_TIMEOUT, INBOUND_BYTES_BURST, INBOUND_BYTES_PER_SECOND};
 use veloflux::protocol::Feed;
 
-use crate::support::{Frame, PATIENCE, Socket, TestServer, eventually, http};
+use crate::support::{Frame, PATIENCE, Socket, StubBackend, TestServer, eventually, http};
 
 const TOKEN: &str = "hostile-token";
 
@@ -170,4 +170,38 @@ fn out_of_descriptors_it_waits_says_so_once_and_goes_on() {
         let stderr = server.stderr();
         if stderr.contains("accepting connections again") { Ok(()) } else { Err(stderr) }
     });
+}
+
+#[test]
+fn a_check_that_this_machine_cannot_make_is_no_failure_of_its_target() {
+    let backend = StubBackend::start();
+    let pool = format!(
+        "[[pool]]\nname = \"web\"\nbackends = [\"{}\"]\n[pool.check]\ninterval = \"200ms\"\nfall = 1\nrise = 1",
+        backend.address()
+    );
+    let server = TestServer::builder().config(&pool).start();
+    let mut feed = server.open(Feed::Backends);
+    let mut status = String::from("unknown");
+    let mut until = |wanted: &str| {
+        let mut seen = Vec::new();
+        while status != wanted {
+            let message = feed.json_within(PATIENCE);
+            let item = if message["type"] == "backends" { &message["data"][0] } else { &message["data"] };
+            status = item["status"].as_str().expect("a status").to_owned();
+            seen.push(item.clone());
+        }
+        seen
+    };
+    until("healthy");
+    let open =
+        std::fs::read_dir(format!("/proc/{}/fd", server.pid().as_raw_nonzero())).expect("a child of ours").count();
+    let limit = |current| Rlimit { current: Some(current), maximum: getrlimit(Resource::Nofile).maximum };
+    let before = prlimit(Some(server.pid()), Resource::Nofile, limit(open as u64 - 1));
+    let before = before.expect("a child of ours");
+    let seen = until("unknown");
+    assert!(seen.iter().all(|item| item["status"] != "unhealthy"), "{seen:?}");
+    let detail = seen.last().map(|item| item["detail"].to_string()).unwrap_or_default();
+    assert!(detail.contains("could not ask") && detail.contains("too many open files"), "{seen:?}");
+    prlimit(Some(server.pid()), Resource::Nofile, before).expect("a child of ours");
+    until("healthy");
 }

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use veloflux::protocol::Feed;
 
+use crate::support::disk::Tmpfs;
 use crate::support::server::home;
 use crate::support::{Ending, PATIENCE, Socket, StubBackend, TestServer, Veloflux, eventually};
 
@@ -190,17 +191,7 @@ fn a_full_disk_degrades_and_heals_when_there_is_room() {
     let server = TestServer::builder_in(home.clone()).token("given").state_dir(&disk).start();
     assert_eq!(server.get("/livez").status, 200);
     let before = usage(&server);
-    // Fills what is left; the last write fails for want of room.
-    let mut size = 4 << 20;
-    let mut filled = Vec::new();
-    while size > 0 {
-        filled.resize(filled.len() + size, b'x');
-        if std::fs::write(&ballast, &filled).is_err() {
-            filled.truncate(filled.len() - size);
-            size /= 2;
-        }
-    }
-    let _ = std::fs::write(&ballast, &filled);
+    Tmpfs::fill(&ballast);
     eventually(PATIENCE, || {
         // Something new to book, until there is no room for it.
         (0..200).for_each(|_| assert_eq!(server.get("/livez").status, 200, "it goes on serving"));
@@ -367,21 +358,4 @@ fn exposition(text: &str) -> Vec<(String, f64)> {
         series.push((name.to_owned(), value));
     }
     series
-}
-
-/// A disk of one megabyte.
-struct Tmpfs(std::path::PathBuf);
-
-impl Tmpfs {
-    fn mount(at: &std::path::Path) -> Option<Tmpfs> {
-        let mount =
-            std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).output();
-        mount.is_ok_and(|output| output.status.success()).then(|| Tmpfs(at.to_owned()))
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }

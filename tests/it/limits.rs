@@ -1,7 +1,7 @@
 //! How many may come, and how fast: at each limit, just past it, and what is told to whoever is refused.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket as RawSocket, Type};
 use veloflux::limits::HANDSHAKES_PER_SECOND_PER_ADDRESS;
@@ -107,10 +107,10 @@ fn an_address_has_its_connections_and_takes_none_of_another() {
 
 #[test]
 fn an_address_that_shakes_hands_too_fast_is_told_when_to_come_back() {
-    let server = TestServer::builder().config("[limits]\nhandshakes_per_second_per_address = 2").start();
-    // Two seconds' worth at once.
-    let sockets: Vec<Socket> = (0..4).map(|_| server.open(Feed::Metrics)).collect();
-    let answer = ask(&server, "").1;
+    let server = TestServer::builder().config("[limits]\nhandshakes_per_second_per_address = 1").start();
+    // Two seconds' worth at once, and more where this machine takes its time.
+    let sockets: Vec<Socket> = (0..2).map(|_| server.open(Feed::Metrics)).collect();
+    let answer = (0..100).map(|_| ask(&server, "").1).find(|answer| answer.status != 101).expect("one too many");
     assert_eq!(answer.status, 429, "{answer:?}");
     assert_eq!(answer.error().0, "too_many_handshakes");
     let wait = retry_after(&answer);
@@ -119,7 +119,7 @@ fn an_address_that_shakes_hands_too_fast_is_told_when_to_come_back() {
     assert_eq!(server.get("/livez").status, 200, "only handshakes count");
     std::thread::sleep(Duration::from_secs(wait));
     assert_eq!(ask(&server, "").1.status, 101);
-    assert_eq!(refused(&server, "address_handshakes"), Ok(1));
+    assert!(refused(&server, "address_handshakes").is_ok_and(|count| count >= 1));
 }
 
 #[test]
@@ -127,9 +127,15 @@ fn handshakes_have_a_pace_in_all() {
     let server = TestServer::builder()
         .config("[server]\ntrusted_proxies = [\"127.0.0.1\"]\n[limits]\nhandshakes_per_second = 3")
         .start();
-    let answers: Vec<u16> = (1..=7).map(|n| forwarded(&server, &format!("203.0.113.{n}")).1).collect();
-    assert_eq!(answers, [101, 101, 101, 101, 101, 101, 503]);
-    assert_eq!(refused(&server, "handshakes"), Ok(1));
+    let start = Instant::now();
+    let answers: Vec<u16> = (1..=60).map(|n| forwarded(&server, &format!("203.0.113.{n}")).1).collect();
+    let most = 6.0 + 3.0 * start.elapsed().as_secs_f64() + 1.0;
+    let admitted = answers.iter().filter(|status| **status == 101).count();
+    assert!((6..=most as usize).contains(&admitted), "{admitted} of at most {most}: {answers:?}");
+    assert!(answers[..6].iter().all(|status| *status == 101), "two seconds' worth at once: {answers:?}");
+    let others = answers.iter().filter(|status| **status == 503).count();
+    assert_eq!(admitted + others, answers.len(), "{answers:?}");
+    assert_eq!(refused(&server, "handshakes"), Ok(others as u64));
 }
 
 #[test]

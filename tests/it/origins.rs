@@ -79,7 +79,6 @@ fn the_control_api_keeps_foreign_pages_out_as_well() {
 #[test]
 fn a_name_that_anybody_can_give_out_is_not_ours_and_one_in_the_settings_is() {
     let settings = "[server]\nhosts = [\"fleet.example.com\"]\nallowed_origins = [\"https://ops.example.com\"]";
-    let proxied = TestServer::builder().config("[server]\ntrusted_proxies = [\"127.0.0.1\"]").start();
     let server = TestServer::builder().config(settings).start();
     let port = server.address().port();
     for (host, ours) in [
@@ -102,8 +101,9 @@ fn a_name_that_anybody_can_give_out_is_not_ours_and_one_in_the_settings_is() {
         }
     }
     let text = "GET /livez HTTP/1.1\r\nHost: fleet.example.com\r\nConnection: close\r\n\r\n";
-    assert_eq!(http::exchange(proxied.address(), text.as_bytes()).status, 200, "the proxy answers for the name");
-    let refused = http::exchange(TestServer::start().address(), text.as_bytes());
+    // A browser on the machine of a proxy is not that proxy.
+    let proxied = TestServer::builder().config("[server]\ntrusted_proxies = [\"127.0.0.1\"]").start();
+    let refused = http::exchange(proxied.address(), text.as_bytes());
     assert_eq!(refused.status, 421);
     assert!(refused.error().1.contains("`hosts`"), "{refused:?}");
 }

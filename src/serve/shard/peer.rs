@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{Link, Track};
+use super::{Encoding, Link, Track};
 use crate::limits::WRITE_TIMEOUT;
 use crate::protocol::{Feed, SERVER_PING_INTERVAL};
 
@@ -18,6 +18,8 @@ pub(super) struct Peer {
     pub(super) link: Arc<Link>,
     pub(super) tracks: Tracks,
     pub(super) stage: Stage,
+    /// In which form it is given messages.
+    pub(super) encoding: Encoding,
     /// Only while the kernel takes no more.
     backlog: Option<Box<Backlog>>,
 }
@@ -115,9 +117,9 @@ pub(super) enum Progress {
 }
 
 impl Peer {
-    pub(super) fn new(link: Arc<Link>, tracks: Vec<Track>, now: Instant) -> Peer {
+    pub(super) fn new(link: Arc<Link>, tracks: Vec<Track>, encoding: Encoding, now: Instant) -> Peer {
         let stage = Stage::Open(Pulse::Due(now + SERVER_PING_INTERVAL));
-        Peer { link, tracks: Tracks::new(tracks), stage, backlog: None }
+        Peer { link, tracks: Tracks::new(tracks), stage, encoding, backlog: None }
     }
 
     pub(super) fn is_open(&self) -> bool {

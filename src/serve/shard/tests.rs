@@ -18,7 +18,7 @@ async fn seated() -> (Shard, usize, TcpStream) {
     let mut shard = Shard::new(Arc::new(Streams::new(1)), Arc::default());
     let (seated, key) = oneshot::channel();
     let subscriptions = vec![Subscription { feed: Feed::Metrics, since: Since::Now }];
-    shard.obey(Order::Attach { link, subscriptions, seated }).await;
+    shard.obey(Order::Attach { link, subscriptions, encoding: Encoding::Plain, seated }).await;
     (shard, key.await.expect("a key"), peer)
 }
 

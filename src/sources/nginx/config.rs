@@ -35,6 +35,13 @@ pub(super) fn upstreams(path: &Path) -> Result<Vec<Record>, String> {
     Ok(reader.records)
 }
 
+/// The servers of every upstream block of a text. A file it includes is a mistake: none is read.
+pub(super) fn upstreams_of(text: &[u8]) -> Result<Vec<Record>, String> {
+    let mut reader = Reader { folder: PathBuf::new(), files: NGINX_FILES_MAX, depth: 0, records: Vec::new() };
+    reader.text(text)?;
+    Ok(reader.records)
+}
+
 impl Reader {
     fn file(&mut self, path: &Path) -> Result<(), String> {
         self.files += 1;
@@ -46,17 +53,21 @@ impl Reader {
         }
         self.depth += 1;
         let shown = path.display();
-        let length =
-            fs::metadata(path).map_err(|error| format!("`{shown}` cannot be read: {}", io_words(&error)))?.len();
-        if length > SOURCE_BODY_BYTES_MAX as u64 {
-            return Err(format!("`{shown}` is longer than {SOURCE_BODY_BYTES_MAX} bytes"));
+        let unreadable = |error: std::io::Error| format!("`{shown}` cannot be read: {}", io_words(&error));
+        let data = fs::metadata(path).map_err(unreadable)?;
+        // Some devices never end.
+        if !data.is_file() || data.len() > SOURCE_BODY_BYTES_MAX as u64 {
+            return Err(format!("`{shown}` is no file, or longer than {SOURCE_BODY_BYTES_MAX} bytes"));
         }
-        let text = fs::read(path).map_err(|error| format!("`{shown}` cannot be read: {}", io_words(&error)))?;
-        let tokens = tokens(&String::from_utf8_lossy(&text)).map_err(|why| format!("`{shown}` {why}"))?;
-        let read = self.directives(&tokens);
+        let read = self.text(&fs::read(path).map_err(unreadable)?);
         self.depth -= 1;
         // The innermost file is the one to look into.
         read.map_err(|why| if why.contains('`') { why } else { format!("`{shown}` {why}") })
+    }
+
+    fn text(&mut self, text: &[u8]) -> Result<(), String> {
+        let tokens = tokens(&String::from_utf8_lossy(text))?;
+        self.directives(&tokens)
     }
 
     /// Reads the directives of a file. Those of other blocks are gone through for the upstreams in them.

@@ -11,6 +11,8 @@ mod encode;
 mod extension;
 mod filter;
 mod inflate;
+#[cfg(test)]
+pub(crate) mod stranger;
 mod terms;
 #[cfg(test)]
 mod tests;

@@ -490,6 +490,18 @@ test('the last known values are there at once the next time, stale and with thei
   assert.deepEqual([again.snapshot('metrics').stale, again.snapshot('metrics').restored], [false, false]);
   again.close();
 
+  // What was kept has its id: a page that is loaded again asks for what came since.
+  const first = await flux({ storage });
+  first.world.last().open();
+  first.world.last().say(metrics(4, '0a-9'));
+  first.client.close();
+  const reloaded = await flux({ storage });
+  assert.equal(reloaded.world.last().url, 'ws://page:8080/api/ws/metrics?last_id=0a-9');
+  reloaded.world.last().open();
+  reloaded.world.last().say({ type: 'resumed', data: { feed: 'metrics', recovered: true, replayed: 0 } });
+  const { data: current, stale: old, restored: kept4 } = reloaded.client.snapshot('metrics');
+  assert.deepEqual([current.cpu, old, kept4], [4, false, false]);
+
   const full = await flux({ storage: { getItem: () => { throw new Error('denied'); }, setItem: () => { throw new Error('full'); } } });
   full.world.last().open();
   full.world.last().say(metrics(1));
@@ -556,6 +568,7 @@ test('statistics are what happened', async () => {
   await slow.world.pass(40_000);
   slow.world.last().say(metrics(1));
   assert.ok(Math.abs(slow.client.statistics('metrics').messagesPerSecond - 1 / 40) < 0.001, 'one since it is connected');
+  assert.equal(slow.client.statistics('metrics').missedPings, 2, 'of 0 s and of 30 s');
   slow.client.close();
   const { world, client } = await flux();
   const socket = world.last();
@@ -595,6 +608,17 @@ test('commands carry the token, and a refusal says why', async () => {
   assert.equal(drain.body, '{"action":"drain","backend":"a:1","for":"30m"}');
   await assert.rejects(client.control('check'), { name: 'VeloFluxError', status: 429, code: 'too_many', message: 'wait', retryAfter: '3' });
   await assert.rejects(client.forceUpdate(), { status: 502, message: 'the server answered 502' });
+});
+
+test('one feed is connected anew without the others', async () => {
+  const { world, client } = await flux({ feeds: ['metrics', 'status'] });
+  for (const socket of world.sockets) socket.open();
+  client.reconnect('metrics');
+  await settle();
+  assert.deepEqual([world.sockets.length, world.alive.length, client.snapshot('metrics').link, client.snapshot('status').link], [3, 2, 'Connecting', 'Connected']);
+  client.reconnect();
+  await settle();
+  assert.deepEqual([world.sockets.length, world.alive.length, client.statistics('status').losses], [5, 2, 0]);
 });
 
 test('a feed that nobody uses any more is disconnected, and one that is used again at once is not', async () => {

@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto';
 import { after, test } from 'node:test';
 import WebSocket from 'ws';
 import { FEEDS, Link, VeloFlux } from '../../../clients/js/veloflux.js';
-import { Server, TOKEN, eventually } from './server.mjs';
+import { Server, TOKEN, Wire, eventually } from './server.mjs';
 
 const SECRET = 'a secret that is long enough for HS256';
 const environment = { WebSocket };
@@ -102,6 +102,35 @@ test('each way to show a token gets in, and a wrong one is told why', async () =
   await eventually(() => none.client.snapshot('status').link === 'Failed');
   assert.match(none.client.snapshot('status').error, /token/i);
   none.client.close();
+});
+
+test('a connection that is cut goes on where it was, with every message in between', async () => {
+  for (const transport of ['separate', 'multiplexed']) {
+    const server = await serve({ args: ['--backend', 'web=127.0.0.1:1'] });
+    const wire = await Wire.to(server.port);
+    const { client, of } = connect({ url: wire.url }, { transport, feeds: ['metrics', 'status'] });
+    await eventually(() => client.data('metrics') && client.data('status'));
+    assert.equal(await server.connections(), transport === 'separate' ? 2 : 1);
+    wire.cut();
+    await eventually(() => /^Reconnecting/.test(client.snapshot('metrics').link));
+    for (let missed = 0; missed < 3; missed += 1) await server.post('/api/ws/force-update', { type: 'metrics' });
+    await wire.mend();
+    await eventually(() => of('resumed').length === 2 && client.snapshot('metrics').link === 'Connected');
+    assert.deepEqual(of('resumed').map(({ feed, recovered }) => [feed, recovered]).sort(), [['metrics', true], ['status', true]]);
+    await server.post('/api/ws/force-update', { type: 'metrics' });
+    await eventually(() => of('message').filter(({ feed }) => feed === 'metrics').length > 4);
+    const numbers = of('message').filter(({ feed }) => feed === 'metrics').map(({ message }) => Number(message.id.split('-')[1]));
+    assert.deepEqual(numbers, numbers.map((_, at) => numbers[0] + at), 'each once, in order');
+    assert.deepEqual([of('gap'), client.statistics('metrics').missed, of('invalid')], [[], 0, []]);
+
+    // A restart is another run: that what was missed does not follow is said, too.
+    await server.stop();
+    await server.start();
+    await eventually(() => of('resumed').some(({ feed, recovered }) => feed === 'metrics' && !recovered) && client.snapshot('metrics').link === 'Connected');
+    assert.deepEqual([of('gap'), of('invalid')], [[], []]);
+    client.close();
+    await wire.close();
+  }
 });
 
 test('a token that expires is renewed without a loss, or after it', async () => {

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -49,6 +49,10 @@ export class Server {
     return server;
   }
 
+  get port() {
+    return this.#port;
+  }
+
   get url() {
     return `http://127.0.0.1:${this.#port}`;
   }
@@ -92,5 +96,50 @@ export class Server {
   async remove() {
     if (this.#child.exitCode === null && this.#child.signalCode === null) await this.stop('SIGKILL');
     await rm(this.#home, { recursive: true, force: true });
+  }
+}
+
+/** A wire to a server that can be cut and mended, while the server goes on. */
+export class Wire {
+  #port;
+  #listener = null;
+  #sockets = new Set();
+  #to;
+
+  static async to(port) {
+    const wire = new Wire();
+    wire.#to = port;
+    wire.#port = await freePort();
+    await wire.mend();
+    return wire;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  async mend() {
+    this.#listener = createServer((near) => {
+      const far = connect(this.#to, '127.0.0.1');
+      for (const [one, other] of [[near, far], [far, near]]) {
+        this.#sockets.add(one);
+        one.on('error', () => {});
+        one.on('close', () => { this.#sockets.delete(one); other.destroy(); });
+        one.pipe(other);
+      }
+    }).listen(this.#port, '127.0.0.1');
+    await once(this.#listener, 'listening');
+  }
+
+  /** From now on nobody gets through, and whoever did is cut off. */
+  cut() {
+    this.#listener.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async close() {
+    const closed = once(this.#listener, 'close');
+    this.cut();
+    await closed;
   }
 }

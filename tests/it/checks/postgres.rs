@@ -14,7 +14,7 @@ fn none() -> ProbeOptions {
 }
 
 /// A cluster of its own, with the superuser `postgres` and the password `hunter2`.
-struct Cluster {
+pub(crate) struct Cluster {
     folder: PathBuf,
     port: u16,
 }
@@ -38,7 +38,7 @@ fn program(name: &str) -> PathBuf {
 }
 
 impl Cluster {
-    fn create() -> Cluster {
+    pub(crate) fn create() -> Cluster {
         let folder = PathBuf::from(run(command(Path::new("mktemp")).args(["-d", "/tmp/veloflux-postgres-XXXXXX"])));
         let password = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(password.path(), "hunter2\n").expect("written");
@@ -50,7 +50,7 @@ impl Cluster {
         Cluster { folder, port: free_port() }
     }
 
-    fn start(&self, settings: &[&str]) -> Program {
+    pub(crate) fn start(&self, settings: &[&str]) -> Program {
         let mut postgres = command(&program("postgres"));
         postgres.arg("-D").arg(self.folder.join("data")).args(["-p", &self.port.to_string()]);
         postgres.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"]);
@@ -60,7 +60,7 @@ impl Cluster {
         Program::start(&mut postgres, &self.folder)
     }
 
-    fn url(&self, credentials: &str, rest: &str) -> String {
+    pub(crate) fn url(&self, credentials: &str, rest: &str) -> String {
         format!("postgres://{credentials}127.0.0.1:{}{rest}", self.port)
     }
 }

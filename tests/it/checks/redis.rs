@@ -15,7 +15,7 @@ fn none() -> ProbeOptions {
     ProbeOptions::default()
 }
 
-fn server(folder: &Path, config: Option<&Path>, arguments: &[&str]) -> Program {
+pub(crate) fn server(folder: &Path, config: Option<&Path>, arguments: &[&str]) -> Program {
     let mut command = Command::new("redis-server");
     command.args(config);
     command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"]).arg(folder).args(arguments);

@@ -113,6 +113,11 @@ impl Running {
         text(&self.stdout)
     }
 
+    /// Whether it has come to its end.
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours").is_some()
+    }
+
     /// Ends it, as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("a child of ours");

@@ -4,6 +4,7 @@
 pub(crate) mod backend;
 pub(crate) mod certificate;
 pub(crate) mod command;
+pub(crate) mod disk;
 pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod frame;

@@ -44,6 +44,13 @@ impl Socket {
         Socket { stream, path: None, buffer: Vec::new(), reset: false }
     }
 
+    /// As [`Socket::connect`], where nobody may be listening.
+    pub(crate) fn try_connect(address: SocketAddr) -> Option<Socket> {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+        stream.set_nodelay(true).ok()?;
+        Some(Socket { stream, path: None, buffer: Vec::new(), reset: false })
+    }
+
     /// The text of a right handshake, with more header lines (each ending in CRLF).
     pub(crate) fn request(address: SocketAddr, path: &str, more: &str) -> String {
         format!(
@@ -96,6 +103,25 @@ impl Socket {
     /// Reads one HTTP response.
     pub(crate) fn response(&mut self) -> Response {
         http::read(&mut self.stream, &mut self.buffer, PATIENCE).unwrap_or_else(|error| panic!("no response: {error}"))
+    }
+
+    /// As [`Socket::response`], where none may come.
+    pub(crate) fn try_response(&mut self, deadline: Duration) -> Option<Response> {
+        http::read(&mut self.stream, &mut self.buffer, deadline).ok()
+    }
+
+    /// The next frame, where none may come in time.
+    pub(crate) fn try_frame(&mut self, deadline: Duration) -> Option<Frame> {
+        let end = Instant::now() + deadline;
+        while parse(&self.buffer).is_none() {
+            if self.fill(end).is_ok_and(|size| size > 0) {
+                continue;
+            }
+            return None;
+        }
+        let (frame, length) = parse(&self.buffer)?;
+        self.buffer.drain(..length);
+        Some(frame)
     }
 
     /// The next frame, of whatever kind; `None` when the connection ended before it.
