@@ -83,6 +83,16 @@ test('the dashboard of a server that lives through something', async (t) => {
         }
       });
 
+      await t.test('who wants no motion sees none, and who wants other colours still sees the signs', async () => {
+        await page.prefers({ 'prefers-reduced-motion': 'reduce' });
+        const moving = `[...document.querySelectorAll('*')].filter((node) => ['', '::before', '::after'].some((part) => { const { transitionDuration, animationName } = getComputedStyle(node, part || null); return transitionDuration !== '0s' || animationName !== 'none'; })).length`;
+        assert.equal(await page.evaluate(moving), 0);
+        await page.prefers({ 'forced-colors': 'active' });
+        const signs = `[...document.querySelectorAll('tr.backend .mark')].map((mark) => { const { backgroundColor, borderTopWidth } = getComputedStyle(mark); return backgroundColor !== getComputedStyle(document.body).backgroundColor || borderTopWidth !== '0px'; })`;
+        assert.deepEqual(await page.evaluate(signs), [true, true, true]);
+        await page.prefers({});
+      });
+
       await t.test('without a token nothing can be done', async () => {
         assert.equal(await page.evaluate(`[...document.querySelectorAll('[data-do]')].filter((button) => button.checkVisibility()).length`), 0);
       });

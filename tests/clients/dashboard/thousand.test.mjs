@@ -7,9 +7,10 @@ import { pushed } from './fleet.mjs';
 import { readDashboard } from './reader.mjs';
 
 const COUNT = 1_000;
-/** How long half of the pictures may take: the screen's own pace, and as much again. Beside other tests the rest waits for them, not for us. */
-const FRAME_MS_MAX = 34;
-/** What the page may use of one processor while a thousand backends are told anew every second: it takes a seventh. */
+/**
+ * What the page may use of one processor while a thousand backends are told anew every second: it takes a seventh. This is judged,
+ * and not how long a picture takes, which says more about what else the machine does; that is told.
+ */
 const BUSY_SHARE_MAX = 0.4;
 
 test('a thousand backends', async (t) => {
@@ -63,6 +64,7 @@ test('a thousand backends', async (t) => {
         await page.send('Performance.enable', { timeDomain: 'threadTicks' });
         const busy = async () => (await page.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration').value;
         await page.evaluate(`{ window.frames = []; let last = performance.now(); const next = (at) => { frames.push(at - last); last = at; requestAnimationFrame(next); }; requestAnimationFrame(next); }`);
+        await page.evaluate(`{ window.spoken = 0; new MutationObserver(() => { spoken += 1; }).observe(document.querySelector('#announce'), { childList: true }); }`);
         const [begun, used] = [performance.now(), await busy()];
         for (let round = 0; round < 5; round += 1) {
           bad = new Set(Array.from({ length: 20 }, (_, index) => (round * 131 + index * 37) % COUNT));
@@ -71,10 +73,12 @@ test('a thousand backends', async (t) => {
           await new Promise((resolve) => { setTimeout(resolve, 500); });
         }
         const share = (await busy() - used) / ((performance.now() - begun) / 1_000);
+        const seconds = (performance.now() - begun) / 1_000;
+        const spoken = await page.evaluate('spoken');
+        assert.ok(spoken >= 1 && spoken <= 1 + seconds / 5, `${spoken} announcements in ${seconds} s, of twenty changes a second`);
         const frames = (await page.evaluate('frames')).slice(1).sort((a, b) => a - b);
         const at = (part) => frames[Math.floor(frames.length * part)];
         t.diagnostic(`${frames.length} pictures: half within ${at(0.5).toFixed(1)} ms, 95 % within ${at(0.95).toFixed(1)} ms, the slowest ${frames.at(-1).toFixed(1)} ms; ${(share * 100).toFixed(0)} % of a processor`);
-        assert.ok(at(0.5) <= FRAME_MS_MAX, `half within ${at(0.5)} ms`);
         assert.ok(share <= BUSY_SHARE_MAX, `${share} of a processor`);
       });
 
