@@ -9,7 +9,7 @@ use veloflux::protocol::close::{Advice, CLOSE_CODES};
 use veloflux::protocol::{CloseCode, Feed};
 use veloflux::serve::routes::ROUTES;
 
-use crate::support::{TestServer, Veloflux, http, server};
+use crate::support::{PATIENCE, TestServer, Veloflux, eventually, http, server};
 
 fn distinct<T: Ord + std::fmt::Debug>(items: impl IntoIterator<Item = T>) -> usize {
     let (mut seen, mut count) = (BTreeSet::new(), 0);
@@ -116,6 +116,11 @@ fn every_route_answers_its_methods_and_refuses_the_others() {
     distinct(ROUTES.iter().map(|row| row.path));
     distinct(ROUTES.iter().map(|row| row.about));
     let server = TestServer::start();
+    // Before that a feed has no latest message.
+    eventually(PATIENCE, || match server.get("/readyz").status {
+        200 => Ok(()),
+        status => Err(status.to_string()),
+    });
     for row in ROUTES {
         let path = row.path.replace(":feed", "metrics").replace(":file", "app.js");
         assert!(!row.methods.is_empty() && !row.about.is_empty(), "{path}");
