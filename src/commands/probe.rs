@@ -225,10 +225,12 @@ impl Manner {
             let in_time = number == 0 || self.pause().await;
             let limit = self.limit(endpoint);
             if !in_time {
-                // A run that was asked for and is not made any more has failed.
-                let late = Some(limit.told);
-                let (trial, took) = (Trial::default(), Duration::ZERO);
-                runs.push(Tried { at: Timestamp::now(), trial, took, late, waited: None });
+                // A run that was asked for and is not made any more has failed; where one was cut off, that says it.
+                if runs.last().is_none_or(|last: &Tried| last.late.is_none()) {
+                    let late = Some(limit.told);
+                    let (trial, took) = (Trial::default(), Duration::ZERO);
+                    runs.push(Tried { at: Timestamp::now(), trial, took, late, waited: None });
+                }
                 break;
             }
             runs.push(self.run(endpoint, access, &mut retries).await);

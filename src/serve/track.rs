@@ -33,7 +33,7 @@ pub struct Track {
 enum Course {
     /// Bursts as they come, the snapshot at first and after having missed something.
     Live,
-    /// Everything behind `sent`, out of the ring.
+    /// Everything behind `sent`, out of the ring, until a burst comes that continues it.
     Replay,
 }
 
@@ -85,7 +85,7 @@ impl Track {
     pub fn next(&mut self, newest: &Burst, stream: &Stream) -> Step {
         let (first, last) = (newest.said.first.seq, newest.said.last());
         if self.sent >= last {
-            self.course = Course::Live;
+            // Not yet live: the ring may have more than whoever asks has heard of, and that was promised.
             return Step::Nothing;
         }
         if self.sent + 1 == first && self.sent > 0 {
@@ -114,5 +114,113 @@ impl Track {
     /// How many messages it has not been given, if this is the newest burst and it is given no more.
     pub fn left_behind(&self, newest: &Burst) -> u64 {
         newest.said.last().saturating_sub(self.sent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::feeds::Change;
+    use crate::limits::REPLAY_MESSAGES_MAX;
+    use crate::protocol::EventId;
+    use crate::protocol::message::BackendUpdate;
+    use crate::serve::stream::Streams;
+
+    const EPOCH: u32 = 7;
+
+    /// So many updates of one tick.
+    fn updates(count: usize) -> Change {
+        let update = r#"{"address":"127.0.0.1:1","status":"healthy","last_check":null}"#;
+        let update: BackendUpdate = serde_json::from_str(update).expect("an update");
+        Change::Parts(vec![update; count], Arc::default())
+    }
+
+    /// What a reader makes of what it is given.
+    struct Reader {
+        track: Track,
+        /// The number of the last message it has.
+        last: u64,
+        /// It was told that what it missed follows, and not yet that it does not.
+        promised: bool,
+    }
+
+    impl Reader {
+        /// Takes one step. Whether there was one.
+        fn step(&mut self, newest: &Burst, stream: &Stream) -> bool {
+            let mut hear = |seq: u64| {
+                assert_eq!(seq, self.last + 1, "none twice, none missed");
+                self.last = seq;
+            };
+            match self.track.next(newest, stream) {
+                Step::Nothing => return false,
+                Step::News => newest.said.documents_after(0).for_each(|document| hear(document.id.seq)),
+                Step::Replay { said, after } => {
+                    let documents = said.iter().flat_map(|said| said.documents_after(after));
+                    documents.for_each(|document| hear(document.id.seq));
+                }
+                Step::Snapshot { .. } => {
+                    assert!(!self.promised, "a snapshot in the middle of what was missed");
+                    assert!(newest.said.last() > self.last || self.last == 0);
+                    self.last = newest.said.last();
+                }
+                Step::Lost { told, missed } => {
+                    assert!(self.promised && !told.recovered && missed > 0);
+                    self.promised = false;
+                    self.last = 0;
+                }
+            }
+            if self.last >= newest.said.last() {
+                self.promised = false;
+            }
+            true
+        }
+    }
+
+    #[test]
+    fn a_reader_so_slow_that_the_ring_forgets_is_told_so_and_given_the_snapshot() {
+        let streams = Streams::new(EPOCH);
+        let stream = streams.of(Feed::Backends);
+        stream.publish(updates(5));
+        let (track, told) = stream.enter(Since::Message(EventId { epoch: EPOCH, seq: 2 }));
+        assert_eq!(told.map(|told| (told.recovered, told.replayed)), Some((true, 3)));
+        let mut reader = Reader { track, last: 2, promised: true };
+        let mut newest = stream.publish(updates(1));
+        for _ in 0..REPLAY_MESSAGES_MAX {
+            newest = stream.publish(updates(1));
+        }
+        assert!(matches!(reader.track.next(&newest, stream), Step::Lost { told, .. } if !told.recovered));
+        assert!(matches!(reader.track.next(&newest, stream), Step::Snapshot { missed: 0 }));
+        assert!(matches!(reader.track.next(&newest, stream), Step::Nothing));
+    }
+
+    proptest! {
+        /// Published at any pace, read at any pace, begun anywhere, and by a reader that hears of bursts later than the ring.
+        #[test]
+        fn nothing_comes_twice_and_nothing_is_missed_unsaid(
+            before in proptest::collection::vec(1_usize..4, 1..20),
+            from in 0_u64..40,
+            then in proptest::collection::vec((1_usize..4, 0_usize..4, 0_usize..3), 0..30),
+        ) {
+            let streams = Streams::new(EPOCH);
+            let stream = streams.of(Feed::Backends);
+            let mut heard_of: Vec<Arc<Burst>> = before.into_iter().map(|count| stream.publish(updates(count))).collect();
+            let all = heard_of.last().map_or(0, |burst| burst.said.last());
+            let (track, told) = stream.enter(Since::Message(EventId { epoch: EPOCH, seq: from }));
+            let recovered = told.is_some_and(|told| told.recovered);
+            prop_assert_eq!(recovered, from <= all);
+            let mut reader = Reader { track, last: if recovered { from } else { 0 }, promised: recovered };
+            for (count, steps, late) in then {
+                heard_of.push(stream.publish(updates(count)));
+                let known = &heard_of[heard_of.len() - 1 - late.min(heard_of.len() - 1)];
+                for _ in 0..steps {
+                    reader.step(known, stream);
+                }
+            }
+            let newest = heard_of.last().expect("some");
+            while reader.step(newest, stream) {}
+            prop_assert_eq!(reader.last, newest.said.last());
+        }
     }
 }

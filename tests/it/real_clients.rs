@@ -7,7 +7,7 @@ use serde_json::Value;
 use veloflux::protocol::{EventId, Feed};
 
 use crate::support::TestServer;
-use crate::support::programs::{node, python, run};
+use crate::support::programs::{chromium, node, python, run};
 
 /// A minute, so that keep-alive pings of both sides (20 s and 25 s) fall into it.
 const SECONDS: u64 = 60;
@@ -50,6 +50,30 @@ fn npm_ws_comes_back_to_what_it_missed() {
     comes_back(node("resuming.mjs"));
 }
 
+#[test]
+fn a_browsers_event_source_comes_back_by_itself_to_what_it_missed() {
+    let server = TestServer::start();
+    let mut client = node("eventsource.mjs");
+    client.arg(chromium()).arg(server.address().port().to_string());
+    let heard = run(client);
+    let heard = heard.as_array().expect("a list");
+    let told: Vec<&Value> =
+        heard.iter().filter(|event| event["type"] == "resumed").map(|event| &event["data"]["data"]).collect();
+    assert!(!told.is_empty() && told.iter().all(|told| told["recovered"] == true), "{heard:?}");
+    assert!(told.iter().any(|told| told["replayed"].as_u64() > Some(0)), "{heard:?}");
+    let seen = heard.iter().filter(|event| event["type"] == "metrics");
+    let seen: Vec<EventId> = seen.filter_map(|event| event["id"].as_str()?.parse().ok()).collect();
+    consecutive(&seen);
+}
+
+fn consecutive(seen: &[EventId]) {
+    let begin = seen.first().expect("some").seq;
+    assert_eq!(
+        seen.iter().map(|id| id.seq).collect::<Vec<_>>(),
+        (begin..begin + seen.len() as u64).collect::<Vec<_>>()
+    );
+}
+
 fn comes_back(mut client: Command) {
     let server = TestServer::start();
     client.arg(format!("ws://{}", server.address()));
@@ -60,11 +84,7 @@ fn comes_back(mut client: Command) {
         assert!(one["told"]["replayed"].as_u64().is_some_and(|count| count >= 2), "{one}");
         let seen = one["seen"].as_array().expect("a list").iter();
         let seen: Vec<EventId> = seen.filter_map(|id| id.as_str()?.parse().ok()).collect();
-        let begin = seen.first().expect("some").seq;
-        assert_eq!(
-            seen.iter().map(|id| id.seq).collect::<Vec<_>>(),
-            (begin..begin + seen.len() as u64).collect::<Vec<_>>()
-        );
+        consecutive(&seen);
     }
 }
 
