@@ -25,7 +25,7 @@ fn those_who_read_get_everything_and_the_sleepers_are_cut_off() {
     let server = TestServer::builder().config(&config).start();
 
     let mut sleepers: Vec<Socket> = (0..SLEEPERS).map(|_| server.open(Feed::Backends)).collect();
-    let mut readers: Vec<Socket> = (0..10).map(|_| server.open(Feed::Backends)).collect();
+    let mut readers: Vec<Socket> = (0..3).map(|_| server.open(Feed::Backends)).collect();
     let mut last: Vec<u64> = readers.iter_mut().map(|reader| sequence(&reader.json())).collect();
 
     let mut resident = Vec::new();
