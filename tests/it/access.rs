@@ -264,6 +264,10 @@ fn an_event_stream_and_a_plain_message_want_the_same_token_and_a_stream_ends_wit
     ] {
         assert_eq!((events(&more), plain(&more)), (status, status), "{more}");
     }
+    // The server's own metrics tell of every feed.
+    let telemetry = |more: &str| Events::ask(&server, "/metrics", more).head.status;
+    assert_eq!(telemetry(&bearer(&claims(json!({"scope": "feed:billing"})))), 403);
+    assert_eq!(telemetry(&bearer(&claims(json!({})))), 200);
     // A browser's `EventSource` can set no header.
     let headers = [("Authorization", format!("Bearer {}", hs256(&claims(json!({})))))];
     let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));

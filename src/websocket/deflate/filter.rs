@@ -150,8 +150,8 @@ impl Filter {
                 Place::Header => {
                     let missing = header_length(&self.head) - self.head.len();
                     self.head.extend_from_slice(take(input, missing));
-                    if self.head.len() == header_length(&self.head) {
-                        self.frame()?;
+                    if self.head.len() == header_length(&self.head) && self.frame()? {
+                        return Ok(());
                     }
                 }
                 Place::Through(left) => {
@@ -178,14 +178,15 @@ impl Filter {
         Ok(())
     }
 
-    /// Decides what becomes of the frame whose header has come.
-    fn frame(&mut self) -> Result<(), Fault> {
+    /// Decides what becomes of the frame whose header has come. Whether a compressed message ended with it, as one does whose
+    /// last fragment is empty.
+    fn frame(&mut self) -> Result<bool, Fault> {
         let bytes = mem::take(&mut self.head);
         let Ok(Some((header, length))) = FrameHeader::parse(&mut Cursor::new(&bytes)) else {
             // An opcode that does not exist. Nothing behind it matters.
             self.ready.extend_from_slice(&bytes);
             self.place = Place::Through(u64::MAX);
-            return Ok(());
+            return Ok(false);
         };
         let begins = header.rsv1 && matches!(header.opcode, OpCode::Data(Data::Text | Data::Binary));
         let data = matches!(header.opcode, OpCode::Data(_));
@@ -199,7 +200,7 @@ impl Filter {
             }
             self.ready.extend_from_slice(&bytes);
             self.place = if length == 0 { Place::Header } else { Place::Through(length) };
-            return Ok(());
+            return Ok(false);
         }
         let continues = header.opcode == OpCode::Data(Data::Continue) && !header.rsv1;
         let fits = if self.gathered.is_some() { continues } else { begins };
@@ -213,10 +214,7 @@ impl Filter {
         }
         let (left, mask) = (whole - gathered.payload.len(), header.mask.unwrap_or_default());
         self.place = Place::Gather { left, mask, last: header.is_final };
-        if left == 0 {
-            self.end_of_fragment(header.is_final)?;
-        }
-        Ok(())
+        if left == 0 { self.end_of_fragment(header.is_final) } else { Ok(false) }
     }
 
     /// A fragment is whole; with the last of them, so is the message. Whether it was that.

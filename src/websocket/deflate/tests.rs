@@ -329,3 +329,20 @@ fn a_message_that_gets_no_shorter_goes_plain() {
     standalone(&noise(300), &mut out);
     assert_eq!(out[0], 0x81);
 }
+
+#[test]
+fn no_more_than_one_message_is_inflated_before_it_is_asked_for() {
+    let text = vec![b'a'; LIMIT];
+    let payload = Peer::new().message(&text);
+    let mask = Some([1, 2, 3, 4]);
+    // Ended by its only fragment, and by an empty one behind it.
+    let whole = frame(0xc1, &payload, mask);
+    let ended = [frame(0x41, &payload, mask), frame(0x80, &[], mask)].concat();
+    for bytes in [whole, ended] {
+        let many = bytes.repeat(50);
+        let (mut filter, mut input) = (server(DROPPED), &many[..]);
+        let mut piece = vec![0; 2 * LIMIT];
+        assert_eq!(filter.read(&mut input, &mut piece), Ok(LIMIT + 14));
+        assert!(input.len() >= many.len() - bytes.len(), "{} of {} bytes are left", input.len(), many.len());
+    }
+}
