@@ -26,14 +26,18 @@ function conversation(socket, session, hear) {
   socket.on('message', (text) => {
     const message = JSON.parse(text);
     if (message.id === undefined) return message.sessionId === session.value && hear(message);
-    const { resolve, reject } = waiting.get(message.id);
-    waiting.delete(message.id);
+    const { resolve, reject } = waiting.get(message.id) ?? {};
+    if (!resolve) return undefined;
     return message.error ? reject(new Error(JSON.stringify(message.error))) : resolve(message.result);
   });
+  socket.on('close', () => waiting.forEach(({ reject }) => reject(new Error('Chromium has gone'))));
   return (method, params = {}) => new Promise((resolve, reject) => {
     count += 1;
-    waiting.set(count, { resolve, reject });
-    socket.send(JSON.stringify({ id: count, method, params, sessionId: session.value }));
+    const number = count;
+    const late = setTimeout(() => reject(new Error(`Chromium does not answer ${method} ${JSON.stringify(params).slice(0, 200)}`)), PATIENCE_MS);
+    const answered = (then) => (value) => { clearTimeout(late); waiting.delete(number); then(value); };
+    waiting.set(number, { resolve: answered(resolve), reject: answered(reject) });
+    socket.send(JSON.stringify({ id: number, method, params, sessionId: session.value }));
   });
 }
 
@@ -47,8 +51,12 @@ export async function inChromium(chromium, url, act, { before = '', size = [1280
     '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage', '--hide-scrollbars',
     '--remote-debugging-port=0', `--user-data-dir=${profile}`, `--window-size=${size}`, 'about:blank'],
   { stdio: ['ignore', 'ignore', 'pipe'] });
+  // Listened for from the beginning: who has gone already says so to nobody afterwards.
+  const gone = new Promise((resolve) => { browser.on('exit', resolve); });
   try {
+    const silent = setTimeout(() => browser.kill('SIGKILL'), PATIENCE_MS);
     const socket = new WebSocket(await devtools(browser), { perMessageDeflate: false });
+    clearTimeout(silent);
     await new Promise((resolve, reject) => { socket.on('open', resolve); socket.on('error', reject); });
     const page = { complaints: [], requests: [], headers: {} };
     const session = { value: undefined };
@@ -89,7 +97,6 @@ export async function inChromium(chromium, url, act, { before = '', size = [1280
     socket.close();
     return told;
   } finally {
-    const gone = new Promise((resolve) => { browser.on('exit', resolve); });
     browser.kill('SIGKILL');
     await gone;
     await rm(profile, { recursive: true, force: true, maxRetries: 5 });
