@@ -133,7 +133,8 @@ impl Running {
             if self.started.elapsed() > self.deadline {
                 let _ = self.child.kill();
                 let _ = self.child.wait();
-                panic!("still running after {:?}; it said: {}", self.deadline, text(&self.stderr));
+                let (said, printed) = (text(&self.stderr), text(&self.stdout));
+                panic!("still running after {:?}; it said: {said}\nand printed: {printed}", self.deadline);
             }
             std::thread::sleep(Duration::from_millis(5));
         };
