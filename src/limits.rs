@@ -383,7 +383,11 @@ pub const AUDIT_FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Files of the audit log, the newest included. With [`AUDIT_FILE_BYTES_MAX`] this bounds what it takes of the disk: 40 MiB.
 pub const AUDIT_FILES_MAX: usize = 5;
 
-/// Longest line of the audit log, in bytes. The largest command fits with every byte of it escaped.
+/// Longest text in a line of the audit log, in characters; the rest is cut off. A person reads it, and a peer may have written
+/// it.
+pub const AUDIT_TEXT_CHARS_MAX: usize = 1_000;
+
+/// Longest line of the audit log, in bytes. Every text of a record fits, with each of its characters escaped.
 pub const AUDIT_LINE_BYTES_MAX: u64 = 128 * 1024;
 
 // ---- feeds ----------------------------------------------------------------------------------------------------------

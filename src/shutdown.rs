@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tokio_util::task::TaskTracker;
 
@@ -26,6 +26,21 @@ impl Shutdown {
         F::Output: Send + 'static,
     {
         self.tasks.spawn(task)
+    }
+
+    /// Does some work in a task of its own, and gives what came of it. Whoever waits for that may be dropped: the work is
+    /// done all the same.
+    pub async fn finish<F>(&self, work: F) -> F::Output
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        match self.spawn(work).await.map_err(JoinError::try_into_panic) {
+            Ok(output) => output,
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // Nobody aborts it; the runtime ends, and so does whoever waits.
+            Err(Err(_)) => std::future::pending().await,
+        }
     }
 
     /// Tells every task to leave.

@@ -13,6 +13,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+use tokio::sync::OwnedMutexGuard;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
@@ -96,8 +98,8 @@ pub(super) struct Keys {
     place: KeyPlace,
     algorithms: Vec<JwtAlgorithm>,
     held: Mutex<Held>,
-    /// Held by whoever fetches.
-    fetching: tokio::sync::Mutex<()>,
+    /// Held while the set is fetched.
+    fetching: Arc<tokio::sync::Mutex<()>>,
     client: Option<HttpClient>,
 }
 
@@ -134,6 +136,11 @@ impl KeySet {
             named && pinned.is_none_or(|pinned| pinned == algorithm) && key.family() == algorithm.family()
         };
         self.0.iter().filter(fits).map(|(_, _, key)| key)
+    }
+
+    /// Whether a key has this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, ..)| known.as_deref() == Some(name))
     }
 
     /// Reads a key set. Keys for something else than verifying with one of these algorithms are left out.
@@ -183,23 +190,26 @@ impl Keys {
             _ => None,
         };
         let held = Held { set: Arc::new(set), fetched: None, tried: None, stamp };
-        Ok(Keys { place, algorithms, held: Mutex::new(held), fetching: tokio::sync::Mutex::default(), client })
+        Ok(Keys { place, algorithms, held: Mutex::new(held), fetching: Arc::default(), client })
     }
 
     /// The keys, as fresh as they can be had.
     ///
     /// # Errors
     /// Why there are none.
-    pub(super) async fn current(&self) -> Result<Arc<KeySet>, String> {
+    pub(super) async fn current(self: &Arc<Self>) -> Result<Arc<KeySet>, String> {
         match &self.place {
             KeyPlace::Key(path) | KeyPlace::Set(path) => Ok(self.of_file(path)),
             KeyPlace::Url(_) => {
-                let age = self.age();
-                if age.is_none_or(|age| age >= JWKS_FRESH)
-                    && let Err(why) = self.fetch().await
-                    && age.is_none_or(|age| age >= JWKS_KEEP)
-                {
-                    return Err(why);
+                match self.age() {
+                    Some(age) if age < JWKS_FRESH => {}
+                    // They are good enough for this token, and the next ones get newer ones.
+                    Some(age) if age < JWKS_KEEP => {
+                        if let Ok(turn) = Arc::clone(&self.fetching).try_lock_owned() {
+                            self.begin(turn);
+                        }
+                    }
+                    _ => self.fetch().await?,
                 }
                 Ok(self.held().set.clone())
             }
@@ -207,7 +217,7 @@ impl Keys {
     }
 
     /// The keys after somebody has missed one. None: they are the same.
-    pub(super) async fn renewed(&self) -> Option<Arc<KeySet>> {
+    pub(super) async fn renewed(self: &Arc<Self>) -> Option<Arc<KeySet>> {
         if !matches!(self.place, KeyPlace::Url(_)) {
             return None;
         }
@@ -242,14 +252,28 @@ impl Keys {
     }
 
     /// Fetches the set, unless that was tried just now.
-    async fn fetch(&self) -> Result<(), String> {
-        let known = self.age().is_some();
+    async fn fetch(self: &Arc<Self>) -> Result<(), String> {
+        let fetching = Arc::clone(&self.fetching);
         // Whoever has keys goes on with them while another fetches.
-        let _turn = match self.fetching.try_lock() {
+        let turn = match fetching.clone().try_lock_owned() {
             Ok(turn) => turn,
-            Err(_) if known => return Err("the keys are being fetched".to_owned()),
-            Err(_) => self.fetching.lock().await,
+            Err(_) if self.age().is_some() => return Err("the keys are being fetched".to_owned()),
+            Err(_) => fetching.lock_owned().await,
         };
+        self.begin(turn).await.unwrap_or_else(|broken| Err(format!("the keys cannot be fetched: {broken}")))
+    }
+
+    /// Begins to fetch, in a task of its own: whoever brought the token that asks for it may hang up, and others wait for the
+    /// keys, too.
+    fn begin(self: &Arc<Self>, turn: OwnedMutexGuard<()>) -> JoinHandle<Result<(), String>> {
+        let keys = Arc::clone(self);
+        tokio::spawn(async move {
+            let _turn = turn;
+            keys.load().await
+        })
+    }
+
+    async fn load(&self) -> Result<(), String> {
         {
             let mut held = self.held();
             if held.tried.is_some_and(|at| at.elapsed() < JWKS_PAUSE) {

@@ -1,6 +1,7 @@
 //! Verifying a token: its signature by a pinned algorithm, its times, its audience and issuer, then what it gives.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -43,7 +44,7 @@ pub enum Refusal {
 /// Verifies tokens.
 pub struct Verifier {
     settings: JwtSettings,
-    keys: Keys,
+    keys: Arc<Keys>,
 }
 
 /// Two are equal that want the same of tokens; the keys are not looked at.
@@ -66,7 +67,7 @@ impl Verifier {
     /// What is wrong with them, and where.
     pub fn new(settings: JwtSettings) -> Result<Verifier, String> {
         let keys = Keys::open(settings.keys.clone(), settings.algorithms.clone())?;
-        Ok(Verifier { settings, keys })
+        Ok(Verifier { settings, keys: Arc::new(keys) })
     }
 
     /// What a token gives its holder.
@@ -93,7 +94,7 @@ impl Verifier {
         // It may be signed with a new key: they are rotated.
         let missed = match &found {
             None => true,
-            Some(Err(Refusal::Bad(why))) => name.is_none() && why == WRONG_SIGNATURE,
+            Some(Err(Refusal::Bad(why))) => why == WRONG_SIGNATURE && !name.is_some_and(|name| keys.has(name)),
             Some(_) => false,
         };
         if missed && let Some(keys) = self.keys.renewed().await {

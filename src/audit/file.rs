@@ -25,7 +25,21 @@ pub(super) fn append(path: &Path, records: &[Record]) -> io::Result<()> {
 
 fn append_up_to(path: &Path, records: &[Record], bytes_max: u64) -> io::Result<()> {
     let mut file = locked(path)?;
-    let End { mut link, torn } = end(&mut file, path)?;
+    let mut text = continued(&mut file, path, records)?;
+    let length = file.metadata()?.len();
+    // The end of a torn line belongs into its file.
+    if length > 0 && length + text.len() as u64 > bytes_max && text.first() != Some(&b'\n') {
+        turn_over(path)?;
+        file = locked(path)?;
+        // Another server may have been the first in the new file.
+        text = continued(&mut file, path, records)?;
+    }
+    write(&mut file, &text)
+}
+
+/// The records as the lines that come next in a file.
+fn continued(file: &mut File, path: &Path, records: &[Record]) -> io::Result<Vec<u8>> {
+    let End { mut link, torn } = end(file, path)?;
     let mut text = Vec::new();
     if let Some(piece) = torn {
         text.push(b'\n');
@@ -35,21 +49,18 @@ fn append_up_to(path: &Path, records: &[Record], bytes_max: u64) -> io::Result<(
             link.write(&note, &mut text);
         }
     }
-    for record in records {
-        link.write(record, &mut text);
-    }
-    let length = file.metadata()?.len();
-    // The end of a torn line belongs into its file.
-    if length > 0 && length + text.len() as u64 > bytes_max && text.first() != Some(&b'\n') {
-        turn_over(path)?;
-        file = locked(path)?;
-    }
-    write(&mut file, &text)
+    records.iter().for_each(|record| link.write(record, &mut text));
+    Ok(text)
 }
 
 /// The older files, oldest first.
 pub(super) fn older(path: &Path) -> Vec<PathBuf> {
     (1..AUDIT_FILES_MAX).rev().map(|age| aged(path, age)).filter(|path| path.exists()).collect()
+}
+
+/// Whether there are as many files as there can be: older ones may have gone.
+pub(super) fn is_full(path: &Path) -> bool {
+    aged(path, AUDIT_FILES_MAX - 1).exists()
 }
 
 fn aged(path: &Path, age: usize) -> PathBuf {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::limits::AUDIT_TEXT_CHARS_MAX;
 use crate::protocol::Timestamp;
 
 /// What somebody did.
@@ -64,6 +65,14 @@ impl Record {
         }
     }
 
+    /// The same with every text in it no longer than [`AUDIT_TEXT_CHARS_MAX`]: a line has to stay one that is read again.
+    pub(super) fn cut(mut self) -> Record {
+        let texts = [Some(&mut self.who), Some(&mut self.action), self.reason.as_mut(), self.error.as_mut()];
+        texts.into_iter().flatten().for_each(cut);
+        cut_inside(&mut self.arguments);
+        self
+    }
+
     /// Says that there are no lines for so many acts.
     pub(super) fn lost(acts: u64) -> Record {
         Record::of_server("lost", json!({ "acts": acts }))
@@ -104,6 +113,22 @@ impl Link {
         *self = Link { seq: self.seq + 1, hash: hash(&line) };
         out.extend_from_slice(&line);
         out.push(b'\n');
+    }
+}
+
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(AUDIT_TEXT_CHARS_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+}
+
+fn cut_inside(value: &mut Value) {
+    match value {
+        Value::String(text) => cut(text),
+        Value::Array(values) => values.iter_mut().for_each(cut_inside),
+        Value::Object(values) => values.values_mut().for_each(cut_inside),
+        _ => {}
     }
 }
 

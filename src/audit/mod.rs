@@ -81,7 +81,7 @@ impl Trail {
         if self.path.is_none() {
             return;
         }
-        self.keep(record);
+        self.keep(record.cut());
         let trail = Arc::clone(self);
         let written = tokio::task::spawn_blocking(move || trail.flush());
         if timeout(AUDIT_PATIENCE, written).await.is_err() {
@@ -195,6 +195,7 @@ impl Trail {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::AUDIT_TEXT_CHARS_MAX;
 
     #[tokio::test]
     async fn what_cannot_be_written_waits_and_what_is_lost_is_counted() {
@@ -227,5 +228,33 @@ mod tests {
         trail.write(Record::of_server("start", serde_json::Value::Null)).await;
         assert_eq!((trail.fault(), trail.is_kept()), (None, false));
         assert_eq!(trail.tally(), Tally { written: 0, waiting: 0, lost: 0 });
+    }
+
+    #[tokio::test]
+    async fn a_text_of_any_length_leaves_a_line_that_is_read_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(FILE_NAME);
+        let trail = Trail::open(Some(&path));
+        // Each of its characters takes six bytes of a line.
+        let long = "\u{1}".repeat(1_000_000);
+        for length in [AUDIT_TEXT_CHARS_MAX, AUDIT_TEXT_CHARS_MAX + 1, long.len()] {
+            let text = long[..length].to_owned();
+            let arguments = serde_json::json!({"backend": text, "pool": text, "of": [text, text]});
+            let record = Record {
+                who: text.clone(),
+                reason: Some(text.clone()),
+                error: Some(text),
+                ..Record::of_server("drain", arguments)
+            };
+            trail.write(record).await;
+        }
+        assert_eq!(verify(&path).expect("intact").lines, 3);
+        let text = std::fs::read_to_string(&path).expect("a file");
+        let lengths = text.lines().map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            line["error"].as_str().map(|error| error.chars().count())
+        });
+        let cut = Some(AUDIT_TEXT_CHARS_MAX + 1);
+        assert_eq!(lengths.collect::<Vec<_>>(), [Some(AUDIT_TEXT_CHARS_MAX), cut, cut]);
     }
 }

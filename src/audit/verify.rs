@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::file::older;
+use super::file::{is_full, older};
 use super::line::{self, GENESIS, TORN, hash};
 use crate::limits::AUDIT_LINE_BYTES_MAX;
 use crate::net::fault::io_words;
@@ -89,6 +89,10 @@ pub fn verify(path: &Path) -> Result<Report, Broken> {
     if piece.is_some() {
         let why = "it is none of ours, and no line after it says that it was torn".to_owned();
         return Err(Broken::Chain { file: path.to_owned(), line: lines + torn + 1, why });
+    }
+    if first_seq > 1 && !is_full(path) {
+        let why = format!("it has the number {first_seq}: the lines before it are gone, and no rotation took them");
+        return Err(Broken::Chain { file: files.swap_remove(0), line: 1, why });
     }
     Ok(Report { files, lines, torn, unfinished, first_seq, last_seq, first, last, hash })
 }
@@ -182,10 +186,7 @@ mod tests {
             assert_eq!(at(&changed), index as u64 + 2, "a line was changed");
             let mut gone = whole.clone();
             gone.remove(index);
-            // Without its first lines it is one whose older files were rotated away.
-            if index > 0 {
-                assert_eq!(at(&gone), index as u64 + 1, "a line was taken out");
-            }
+            assert_eq!(at(&gone), index as u64 + 1, "a line was taken out");
             let mut twice = whole.clone();
             twice.insert(index, whole[index].clone());
             assert_eq!(at(&twice), index as u64 + 2, "a line was put in");

@@ -67,10 +67,6 @@ pub async fn control(app: Arc<App>, request: Request) -> Response {
         },
         Err(refusal) => return *refusal,
     };
-    let changes_something = command != Command::Check;
-    if changes_something {
-        tracing::info!(?command, who = act.who(), "control");
-    }
     let act = match command {
         Command::Reload => match act.allowed(Deed::Administer).await {
             Ok(act) => act,
@@ -78,6 +74,16 @@ pub async fn control(app: Arc<App>, request: Request) -> Response {
         },
         _ => act,
     };
+    // Whoever asked may hang up, which drops this handler: what was begun comes to its end, and into the audit log.
+    app.stopping.clone().finish(carry_out(app, act, command)).await
+}
+
+/// Does what a command says, and answers.
+async fn carry_out(app: Arc<App>, act: Act, command: Command) -> Response {
+    let changes_something = command != Command::Check;
+    if changes_something {
+        tracing::info!(?command, who = act.who(), "control");
+    }
     match obey(&app, command).await {
         Ok(mut answer) => {
             if changes_something {
@@ -129,9 +135,14 @@ pub async fn force_update(app: Arc<App>, request: Request) -> Response {
         },
         Err(refusal) => return *refusal,
     };
-    let feeds = app.feeds.force(what).await;
-    act.done().await;
-    json(StatusCode::OK, &ForceUpdateAnswer { force_update: "triggered".to_owned(), feeds })
+    // To its end, as with control.
+    let stopping = app.stopping.clone();
+    let work = async move {
+        let feeds = app.feeds.force(what).await;
+        act.done().await;
+        json(StatusCode::OK, &ForceUpdateAnswer { force_update: "triggered".to_owned(), feeds })
+    };
+    stopping.finish(work).await
 }
 
 /// `POST /api/ws/ticket`: a word that opens one connection with the rights of the token that is presented here.

@@ -365,3 +365,33 @@ fn a_key_set_is_fetched_and_rotated_and_held_while_its_server_is_away() {
     let forged = token(&old, "new");
     assert_eq!(reads(&server, &forged), 401, "the name of another key");
 }
+
+#[test]
+fn whoever_hangs_up_leaves_the_keys_to_the_others() {
+    let home = home();
+    let (key, row) = jwk(&home, "one");
+    let keys = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/keys", keys.local_addr().expect("an address"));
+    let config = format!("[auth.jwt]\nalgorithms = [\"EdDSA\"]\njwks_url = \"{url}\"");
+    let server = TestServer::builder_in(home).config(&config).start();
+    let header = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::EdDSA) };
+    let token = encode(&header, &claims(json!({})), &key).expect("a token");
+    let mut impatient = Socket::connect(server.address());
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    impatient.send(Socket::request(server.address(), "/api/ws/metrics", &bearer).as_bytes());
+    let (mut asked, _) = keys.accept().expect("the server asks for keys");
+    drop(impatient);
+    // That it has hung up is known before the keys come.
+    assert_eq!(server.get("/livez").status, 200);
+    let set = serde_json::to_string(&JwkSet { keys: vec![row] }).expect("JSON");
+    let _ = std::io::Read::read(&mut asked, &mut [0; 4096]);
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{set}", set.len());
+    std::io::Write::write_all(&mut asked, answer.as_bytes()).expect("it listens");
+    drop(asked);
+    // Nobody answers a second time.
+    drop(keys);
+    eventually(PATIENCE, || match reads(&server, &token) {
+        101 => Ok(()),
+        other => Err(other.to_string()),
+    });
+}

@@ -2,6 +2,8 @@
 //! full disk makes control fail or the log lie.
 
 use std::fs;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -300,4 +302,32 @@ fn sha256(text: &str) -> String {
 fn lines_that_are_some(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).expect("a file");
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+#[test]
+fn an_act_is_carried_to_its_end_and_noted_when_whoever_asked_hangs_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = silent.local_addr().expect("bound");
+    let config = format!(
+        "[[pool]]\nname = \"web\"\nbackends = [\"{address}\"]\n[pool.check]\npath = \"/\"\ninterval = \"1m\"\ntimeout = \"500ms\"\n"
+    );
+    let server = TestServer::builder().config(&config).start();
+    let first = silent.accept().expect("its first check");
+    eventually(PATIENCE, || match server.get("/api/backends").json()["data"][0].clone() {
+        backend if backend["status"] == "unhealthy" => Ok(()),
+        backend => Err(backend.to_string()),
+    });
+    let body = r#"{"type":"backends"}"#;
+    let mut asker = TcpStream::connect(server.address()).expect("it listens");
+    let (token, length) = (server.token(), body.len());
+    let head =
+        format!("POST /api/ws/force-update HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}", server.address());
+    write!(asker, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").expect("it reads");
+    let forced = silent.accept().expect("the check that was asked for");
+    drop(asker);
+    eventually(PATIENCE, || match lines(&log_of(&server)).last() {
+        Some(line) if line["action"] == "force-update" => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    drop((first, forced));
 }
