@@ -204,6 +204,7 @@ async fn serve(
 
 /// No new connections, a close frame to every client, the ledger flushed, then wait for everybody to leave.
 async fn drain(world: &Arc<World>, app: &App, farewell: Farewell, work: &Shutdown, connections: &Shutdown) {
+    app.announce(farewell);
     work.begin();
     app.say_goodbye(farewell).await;
     if let Err(fault) = world.meter.book().await {

@@ -13,6 +13,7 @@ use std::task::Poll;
 use tokio::time::Instant;
 
 use super::auth::Denied;
+use super::farewell::Farewell;
 use super::hub::{Hub, Seat};
 use super::pace::Pace;
 use super::pass::Pass;
@@ -45,15 +46,26 @@ pub async fn serve(
     if let Some(pass) = &mut pass
         && !pass.is_known()
     {
+        let introduced = async {
+            tokio::select! {
+                introduced = introduce(&link.socket, &early, deflate, pass) => introduced,
+                farewell = hub.announced() => Err((farewell.frame(rand::random()), Ending::Closed(farewell.code()))),
+            }
+        };
         // Boxed: it takes a moment, and the rest of a connection's life should not be as big.
-        match Box::pin(introduce(&link.socket, &early, deflate, pass)).await {
-            Some(speaker) => peer = Some(speaker),
-            None => return,
+        match Box::pin(introduced).await {
+            Ok(speaker) => peer = Some(speaker),
+            Err((goodbye, ending)) => {
+                hub.ended(ending);
+                return Box::pin(dismiss(&link.socket, &goodbye)).await;
+            }
         }
     }
     let Some(seat) = hub.attach(&link, subscriptions, deflate).await else {
         // The server stopped between the handshake and now. Best effort: the socket is closed right after.
-        let _ = link.socket.try_write(&hub.farewell());
+        let farewell = hub.farewell().unwrap_or(Farewell::Stop);
+        hub.ended(Ending::Closed(farewell.code()));
+        let _ = link.socket.try_write(&farewell.frame(rand::random()));
         link.socket.end_writing();
         return;
     };
@@ -95,53 +107,32 @@ pub async fn serve(
     seat.leave().await;
 }
 
-/// Waits for a peer to say who it is, which it has promised to do first. None: it did not, and the connection is over.
-async fn introduce(socket: &Socket, early: &[u8], deflate: Option<Terms>, pass: &mut Pass) -> Option<Box<Speaker>> {
+/// Waits for a peer to say who it is, which it has promised to do first. Else how the connection ends, and what is said last.
+async fn introduce(
+    socket: &Socket,
+    early: &[u8],
+    deflate: Option<Terms>,
+    pass: &mut Pass,
+) -> Result<Box<Speaker>, (Vec<u8>, Ending)> {
+    let closing = |code, why: &str| (frame::close(code, why), Ending::Closed(code));
     let mut speaker = Speaker::new(deflate);
-    let said = tokio::time::timeout(INTRODUCTION_TIMEOUT, async {
-        let mut heard = early.to_vec();
-        loop {
-            let mut replies = Vec::new();
-            let ending = speaker.hear(&heard, &mut replies);
-            if let Some(ending) = ending {
-                return Err((replies, ending));
-            }
-            // Pongs. Whoever does not read them has other troubles.
-            let _ = socket.try_write(&replies);
-            if let Some(token) = speaker.token.take() {
-                return Ok(token);
-            }
-            heard.clear();
-            loop {
-                let vanished = |_| (Vec::new(), Ending::Vanished);
-                poll_fn(|cx| socket.poll_read_ready(cx)).await.map_err(vanished)?;
-                match read(socket, &mut heard) {
-                    Ok(0) => return Err((Vec::new(), Ending::Vanished)),
-                    Ok(_) => break,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(_) => return Err((Vec::new(), Ending::Vanished)),
-                }
-            }
-        }
-    });
-    let goodbye = match said.await {
-        Ok(Ok(token)) => match pass.introduce(&token).await {
-            Ok(()) => return Some(speaker),
-            Err(denied) => {
-                let (code, why) = denied.close();
-                frame::close(code, why)
-            }
-        },
+    let token = match tokio::time::timeout(INTRODUCTION_TIMEOUT, speaker.first_token(socket, early)).await {
+        Ok(Ok(token)) => token,
         Ok(Err((mut replies, ending))) => {
             if let Ending::Closed(code) = ending {
                 replies.extend(frame::close(code, code.meaning()));
             }
-            replies
+            return Err((replies, ending));
         }
-        Err(_) => frame::close(CloseCode::Unauthenticated, "no token came within 5 s"),
+        Err(_) => return Err(closing(CloseCode::Unauthenticated, "no token came within 5 s")),
     };
-    dismiss(socket, &goodbye).await;
-    None
+    match pass.introduce(&token).await {
+        Ok(()) => Ok(speaker),
+        Err(denied) => {
+            let (code, why) = denied.close();
+            Err(closing(code, why))
+        }
+    }
 }
 
 /// Says goodbye to a peer that has no seat yet, and lets it read that.
@@ -223,6 +214,33 @@ async fn take(peer: &mut Box<Speaker>, heard: Vec<u8>, seat: &Seat, pass: &mut O
 }
 
 impl Speaker {
+    /// Reads until there is a token. Else how the connection ends, and the answers that are still to be said.
+    async fn first_token(&mut self, socket: &Socket, early: &[u8]) -> Result<String, (Vec<u8>, Ending)> {
+        let mut heard = early.to_vec();
+        loop {
+            let mut replies = Vec::new();
+            if let Some(ending) = self.hear(&heard, &mut replies) {
+                return Err((replies, ending));
+            }
+            // Pongs. Whoever does not read them has other troubles.
+            let _ = socket.try_write(&replies);
+            if let Some(token) = self.token.take() {
+                return Ok(token);
+            }
+            heard.clear();
+            loop {
+                let vanished = |_| (Vec::new(), Ending::Vanished);
+                poll_fn(|cx| socket.poll_read_ready(cx)).await.map_err(vanished)?;
+                match read(socket, &mut heard) {
+                    Ok(0) => return Err((Vec::new(), Ending::Vanished)),
+                    Ok(_) => break,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(_) => return Err((Vec::new(), Ending::Vanished)),
+                }
+            }
+        }
+    }
+
     /// Reads messages and collects the answers. Gives how the connection ends, if it does.
     fn hear(&mut self, mut heard: &[u8], replies: &mut Vec<u8>) -> Option<Ending> {
         loop {

@@ -100,7 +100,7 @@ impl<E: Endpoint<Output = Response> + 'static> Conversation<E> {
                 None => return,
             },
         };
-        let spoken = AtomicBool::new(false);
+        let (spoken, busy) = (AtomicBool::new(false), AtomicBool::new(false));
         let service = service_fn(|mut request: http::Request<Incoming>| {
             spoken.store(true, Ordering::Relaxed);
             if let Part::Guest(place) = &part {
@@ -111,11 +111,13 @@ impl<E: Endpoint<Output = Response> + 'static> Conversation<E> {
             let scheme = if secured { http::uri::Scheme::HTTPS } else { http::uri::Scheme::HTTP };
             let addresses = (LocalAddr(Addr::from(local)), RemoteAddr(Addr::from(peer)));
             let request = poem::Request::from((request, addresses.0, addresses.1, scheme));
-            let (host, part) = (&host, &part);
+            let (host, part, busy) = (&host, &part, &busy);
             async move {
                 let response = match part {
                     Part::Guest(_) => {
+                        busy.store(true, Ordering::Relaxed);
                         let response = host.endpoint.get_response(request).await;
+                        busy.store(false, Ordering::Relaxed);
                         host.requests.complete();
                         response
                     }
@@ -140,7 +142,14 @@ impl<E: Endpoint<Output = Response> + 'static> Conversation<E> {
                     Ok(ended) => ended,
                     Err(_) => {
                         connection.as_mut().graceful_shutdown();
-                        connection.await
+                        // What is asked is answered; who does not go on asking, or does not read, is not waited for.
+                        loop {
+                            match timeout(CLOSE_TIMEOUT, connection.as_mut()).await {
+                                Ok(ended) => break ended,
+                                Err(_) if busy.load(Ordering::Relaxed) => {}
+                                Err(_) => return,
+                            }
+                        }
                     }
                 }
             }

@@ -3,7 +3,7 @@
 //! Nobody writes to a reader: it asks for the next piece when it has taken the one before, and is given what its [`Track`]
 //! says. So there is no queue, and a slow reader gets the snapshot instead of what it missed, as on a WebSocket.
 //!
-//! It ends when the server stops, when the token has expired, or when the peer is gone, which hyper notices.
+//! It ends when the server stops, which is announced before a restart with the time after which to come back, when the token has expired, or when the peer is gone, which hyper notices.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -85,6 +85,8 @@ struct Reader {
     newest: watch::Receiver<Option<Arc<Burst>>>,
     text: Text,
     pass: Option<Pass>,
+    /// It has been told how long to wait before it comes back, which is the last thing it is told.
+    left: bool,
     _counted: [Entered; 2],
 }
 
@@ -100,7 +102,7 @@ impl Reader {
         }
         app.traffic.events_opened(feed);
         let counted = [app.world.connections.enter(), app.traffic.event_streams.enter()];
-        Reader { track, newest: stream.watch(), text, pass, _counted: counted, app }
+        Reader { track, newest: stream.watch(), text, pass, left: false, _counted: counted, app }
     }
 
     /// The next piece of the answer; none at its end.
@@ -109,20 +111,32 @@ impl Reader {
             if let Some(piece) = self.text.next() {
                 return Some(piece);
             }
+            if self.left {
+                return None;
+            }
             // Also of a reader that is never done: it has something to read, but not for ever.
             if over(&self.app.stopping, &mut self.pass).now_or_never().is_some() {
-                return None;
+                self.leave()?;
+                continue;
             }
             if self.step() {
                 continue;
             }
             // Each may be dropped: what has changed is looked at again.
             tokio::select! {
-                () = over(&self.app.stopping, &mut self.pass) => return None,
+                () = over(&self.app.stopping, &mut self.pass) => self.leave()?,
                 changed = self.newest.changed() => changed.ok()?,
                 () = tokio::time::sleep(EVENT_STREAM_KEEP_ALIVE) => self.text.comment(),
             }
         }
+    }
+
+    /// Says the last thing to a reader that should come back at a moment of its own. None: there is nothing to say.
+    fn leave(&mut self) -> Option<()> {
+        let farewell = self.app.hub.farewell()?;
+        self.text.retry(farewell.wait(rand::random())?);
+        self.left = true;
+        Some(())
     }
 
     /// Takes the next thing it does not have. Whether there was one.

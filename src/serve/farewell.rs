@@ -33,15 +33,21 @@ impl Farewell {
         }
     }
 
-    /// The close frame for one connection. `share`, from 0 to 1, is its place among all, at random.
+    /// How long one client should wait before it comes back; none: as it likes. `share`, from 0 to 1, is its place among all,
+    /// at random.
+    pub fn wait(self, share: f64) -> Option<Duration> {
+        match self {
+            Farewell::Stop => None,
+            Farewell::Restart(spread) => Some(RESTART_DELAY + spread.mul_f64(share)),
+        }
+    }
+
+    /// The close frame for one connection.
     pub fn frame(self, share: f64) -> Vec<u8> {
         let code = self.code();
-        match self {
-            Farewell::Stop => frame::close(code, code.meaning()),
-            Farewell::Restart(spread) => {
-                let wait = (RESTART_DELAY + spread.mul_f64(share)).as_millis();
-                frame::close(code, &format!("{}; retry_after_ms={wait}", code.meaning()))
-            }
+        match self.wait(share) {
+            None => frame::close(code, code.meaning()),
+            Some(wait) => frame::close(code, &format!("{}; retry_after_ms={}", code.meaning(), wait.as_millis())),
         }
     }
 }

@@ -4,10 +4,10 @@
 //! The face is narrow on purpose: [`Hub::publish`], [`Hub::attach`], [`Hub::close_all`]. What is behind it may be
 //! replaced.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{SetOnce, mpsc, oneshot};
 
 use super::encoding::Encoding;
 use super::farewell::Farewell;
@@ -26,8 +26,9 @@ pub struct Hub {
     shards: Vec<mpsc::Sender<Order>>,
     next: AtomicUsize,
     streams: Arc<Streams>,
-    /// How everybody was sent away, once that has begun.
-    farewell: OnceLock<Farewell>,
+    traffic: Arc<Traffic>,
+    /// How everybody is sent away, once that is so.
+    farewell: SetOnce<Farewell>,
 }
 
 impl Hub {
@@ -42,7 +43,8 @@ impl Hub {
             shutdown.spawn(tokio::task::unconstrained(shard.run(orders)));
             sender
         };
-        Hub { shards: (0..shards).map(start).collect(), next: AtomicUsize::new(0), streams, farewell: OnceLock::new() }
+        let shards = (0..shards).map(start).collect();
+        Hub { shards, next: AtomicUsize::new(0), streams, traffic: Arc::clone(traffic), farewell: SetOnce::new() }
     }
 
     /// What a feed says, and has said, for readers that are no connections of a shard.
@@ -87,14 +89,29 @@ impl Hub {
         Feed::ALL.into_iter().filter(|feed| self.stream(*feed).newest().is_none()).collect()
     }
 
-    /// What to say to somebody who comes when everybody has been sent away.
-    pub fn farewell(&self) -> Vec<u8> {
-        self.farewell.get().copied().unwrap_or(Farewell::Stop).frame(rand::random())
+    /// How everybody is sent away; none while nobody is.
+    pub fn farewell(&self) -> Option<Farewell> {
+        self.farewell.get().copied()
+    }
+
+    /// Resolves when it has been announced that everybody is sent away. Safe to drop.
+    pub async fn announced(&self) -> Farewell {
+        *self.farewell.wait().await
+    }
+
+    /// Counts the end of a connection that never had a seat.
+    pub fn ended(&self, ending: Ending) {
+        self.traffic.ended(ending);
+    }
+
+    /// Announces how everybody is sent away, to those who look. The first word holds.
+    pub fn announce(&self, farewell: Farewell) {
+        let _ = self.farewell.set(farewell);
     }
 
     /// Sends everybody away, and everybody who comes after.
     pub async fn close_all(&self, farewell: Farewell) {
-        self.farewell.get_or_init(|| farewell);
+        self.announce(farewell);
         for shard in &self.shards {
             // A shard that is gone has no connections any more.
             let _ = shard.send(Order::CloseAll(farewell)).await;

@@ -92,6 +92,11 @@ impl App {
         })
     }
 
+    /// Lets those know that end by themselves when the work does.
+    pub fn announce(&self, farewell: Farewell) {
+        self.hub.announce(farewell);
+    }
+
     /// Sends every feed connection away.
     pub async fn say_goodbye(&self, farewell: Farewell) {
         self.hub.close_all(farewell).await;

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use veloflux::limits::TOKEN_LEEWAY;
 use veloflux::protocol::Feed;
@@ -394,4 +395,28 @@ fn whoever_hangs_up_leaves_the_keys_to_the_others() {
         101 => Ok(()),
         other => Err(other.to_string()),
     });
+}
+
+#[test]
+fn whoever_has_not_said_its_token_yet_is_sent_away_and_counted() {
+    let mut server = guarded("", "");
+    let silent = |server: &TestServer| {
+        let (socket, response) = upgrade(server, "/api/ws/metrics", "Sec-WebSocket-Protocol: veloflux.v1\r\n");
+        assert_eq!(response.status, 101, "{response:?}");
+        socket
+    };
+    let mut wrong = silent(&server);
+    wrong.send_text(&json!({"type": "auth", "token": "nobody"}).to_string());
+    assert_eq!(close_code(&mut wrong), 4401);
+    let headers = [("Authorization", format!("Bearer {}", hs256(&claims(json!({})))))];
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let metrics = http::request(server.address(), "GET", "/metrics", &headers, "").body;
+    let line = "veloflux_connections_closed_total{code=\"4401\"} 1";
+    assert!(metrics.contains(line), "{metrics}");
+    let mut waiting = silent(&server);
+    server.signal(Signal::USR2);
+    assert_eq!(close_code(&mut waiting), 1012);
+    drop(waiting);
+    assert_eq!(server.exit_within(PATIENCE).code(), Some(0));
+    assert!(!server.stderr().contains("drain deadline"), "{}", server.stderr());
 }

@@ -1,5 +1,6 @@
 //! Starting, stopping, being killed, and what a full disk or a taken port does.
 
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
@@ -11,7 +12,7 @@ use veloflux::protocol::Feed;
 
 use crate::support::disk::Tmpfs;
 use crate::support::server::home;
-use crate::support::{Ending, PATIENCE, Socket, StubBackend, TestServer, Veloflux, eventually};
+use crate::support::{Ending, Events, PATIENCE, Socket, StubBackend, TestServer, Veloflux, eventually};
 
 #[test]
 fn told_to_stop_it_says_good_bye_to_every_client_and_exits_0() {
@@ -42,8 +43,13 @@ fn clients_that_do_not_answer_or_read_do_not_hold_it_up() {
     let _silent: Vec<Socket> = (0..20).map(|_| server.open(Feed::Metrics)).collect();
     let _half_open: Vec<TcpStream> =
         (0..5).map(|_| TcpStream::connect(server.address()).expect("the server accepts")).collect();
+    // Half a request, and a whole one whose answer does not end and is not read.
+    let mut half = TcpStream::connect(server.address()).expect("the server accepts");
+    half.write_all(b"GET / HTTP/1.1\r\nHost: ").expect("the server reads");
+    let _unread = Events::open(&server, "/api/events/metrics", "");
     server.signal(Signal::TERM);
     assert_eq!(server.exit_within(Duration::from_secs(6)).code(), Some(0), "{}", server.stderr());
+    assert!(!server.stderr().contains("drain deadline"), "nobody was waited for: {}", server.stderr());
 }
 
 #[test]

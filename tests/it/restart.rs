@@ -17,7 +17,7 @@ use veloflux::limits::{RESTART_DELAY, RESTART_SPREAD_MIN};
 use veloflux::protocol::Feed;
 
 use crate::support::server::home;
-use crate::support::{Frame, Opcode, PATIENCE, Socket, TestServer, Veloflux, eventually, http};
+use crate::support::{Events, Frame, Opcode, PATIENCE, Socket, TestServer, Veloflux, eventually, http};
 
 /// What the manager hears.
 struct Manager {
@@ -181,7 +181,11 @@ fn before_a_restart_each_client_is_told_a_moment_of_its_own() {
     let mut server = TestServer::start();
     let mut sockets: Vec<Socket> = (0..40).map(|_| server.open(Feed::Metrics)).collect();
     sockets.iter_mut().for_each(|socket| drop(socket.json()));
+    let mut events = Events::open(&server, "/api/events/metrics", "");
+    events.message();
     server.signal(Signal::USR2);
+    // A browser heeds the last time it was told.
+    let told = std::iter::from_fn(|| events.next()).filter_map(|event| event.retry).last();
     let mut waits: Vec<u64> = Vec::new();
     for socket in &mut sockets {
         let close = socket.close_frame_within(PATIENCE);
@@ -194,6 +198,7 @@ fn before_a_restart_each_client_is_told_a_moment_of_its_own() {
     assert_eq!(server.exit_within(PATIENCE).code(), Some(0));
     let (least, most) = (RESTART_DELAY.as_millis() as u64, (RESTART_DELAY + RESTART_SPREAD_MIN).as_millis() as u64);
     assert!(waits.iter().all(|wait| (least..=most).contains(wait)), "{waits:?}");
+    assert!(told.is_some_and(|told| (least..=most).contains(&told)), "an event stream was told {told:?}");
     waits.sort_unstable();
     assert!(waits[0] < least + 300 && waits[39] > most - 300, "spread over the whole time: {waits:?}");
     waits.dedup();
