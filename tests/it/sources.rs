@@ -94,14 +94,46 @@ fn told(server: &TestServer, knows: impl FnMut() -> Result<(), String>, address:
     assert!(took < WITHIN_ONE_POLL, "{wanted:?} of {address} took {took:?}");
 }
 
-/// Waits until the addresses are these and no others.
-fn are(server: &TestServer, addresses: &[&str]) {
+/// Waits for the feed to say what the balancer knows already, or nobody but us has to find out.
+fn told_at_once(server: &TestServer, address: &str, wanted: &[(&str, &str)]) {
+    told(server, || Ok(()), address, wanted);
+}
+
+/// Waits until the addresses are these and no others. Gives how long that took.
+fn are(server: &TestServer, addresses: &[&str]) -> Duration {
+    let since = Instant::now();
     eventually(PATIENCE, || {
         let all = backends(server);
         let same =
             all.len() == addresses.len() && addresses.iter().all(|one| all.iter().any(|it| it["address"] == *one));
         if same { Ok(()) } else { Err(format!("{all:?}, not {addresses:?}\n{}", server.stderr())) }
     });
+    since.elapsed()
+}
+
+/// A load balancer that can be ended and begun again.
+trait Balancer {
+    /// Where it takes requests.
+    fn port(&self) -> u16;
+    fn program(&mut self) -> &mut Option<Program>;
+    fn run(&mut self);
+}
+
+/// A restart, at which its counts begin again and ours do not, and then a while in which it hangs; so many requests have been
+/// counted before. Ends the server.
+fn restarted_and_cut_off(rig: &mut impl Balancer, server: TestServer, follower: Follower, address: &str, before: u64) {
+    rig.program().take().expect("it runs").kill();
+    lost(&server, address);
+    becomes(&server, address, &[("status", "unknown")]);
+    rig.run();
+    becomes(&server, address, &[("status", "healthy")]);
+    request(rig.port(), 3);
+    counted(&server, before + 3);
+
+    cut_off(&server, rig.program().as_ref().expect("it runs"), address);
+    request(rig.port(), 1);
+    counted(&server, before + 4);
+    follower.looks_back(server);
 }
 
 /// Stops a balancer without ending it, as a host that hangs, and lets it go on: meanwhile its backends are stale, and when

@@ -4,10 +4,13 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{Follower, are, backend, becomes, counted, cut_off, listening, lost, request, serving, snippet};
+use super::{
+    Balancer, Follower, WITHIN_ONE_POLL, are, becomes, counted, listening, request, restarted_and_cut_off, serving,
+    snippet, told_at_once,
+};
 use crate::support::program::Program;
 use crate::support::wait::eventually;
-use crate::support::{PATIENCE, StubBackend, free_port};
+use crate::support::{PATIENCE, StubBackend, free_port, http};
 
 struct Rig {
     folder: TempDir,
@@ -41,16 +44,33 @@ impl Rig {
         command
     }
 
-    fn run(&mut self) {
-        let program = Program::start(&mut self.command("run"), self.folder.path());
-        listening(self.port, &program);
-        self.program = Some(program);
+    /// Whether its gauge for this upstream has that value.
+    fn says(&self, upstream: &str, healthy: u8) -> Result<(), String> {
+        let text = http::foreign(self.admin, "/metrics").map_err(|error| error.to_string())?.body;
+        let line = format!("caddy_reverse_proxy_upstreams_healthy{{upstream=\"{upstream}\"}} {healthy}");
+        if text.contains(&line) { Ok(()) } else { Err(format!("no {line} in\n{text}")) }
     }
 
     fn reload(&self, proxy: &str) {
         self.write(proxy);
         let reloaded = self.command("reload").output().expect("caddy runs");
         assert!(reloaded.status.success(), "{reloaded:?}");
+    }
+}
+
+impl Balancer for Rig {
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn program(&mut self) -> &mut Option<Program> {
+        &mut self.program
+    }
+
+    fn run(&mut self) {
+        let program = Program::start(&mut self.command("run"), self.folder.path());
+        listening(self.port, &program);
+        self.program = Some(program);
     }
 }
 
@@ -68,35 +88,22 @@ fn it_goes_through_everything() {
     counted(&server, 6);
     // Caddy goes on saying 0 fails of it; our own check knows.
     a.kill();
-    becomes(&server, &first, &[("status", "unhealthy"), ("detail", "connection refused")]);
+    told_at_once(&server, &first, &[("status", "unhealthy"), ("detail", "connection refused")]);
     a.revive();
     becomes(&server, &first, &[("status", "healthy")]);
 
     // Caddy knows no draining but leaving one out; this one it now checks itself.
     let checked = format!("reverse_proxy {second} {{\n\t\thealth_uri /\n\t\thealth_interval 200ms\n\t}}");
     rig.reload(&checked);
-    are(&server, &[&second]);
+    assert!(are(&server, &[&second]) < WITHIN_ONE_POLL);
     becomes(&server, &second, &[("status", "healthy"), ("state", "healthy")]);
     request(rig.port, 2);
     counted(&server, 8);
     // Its gauge may be ten seconds late.
     b.answer(500);
-    eventually(2 * PATIENCE, || match backend(&server, &second) {
-        Some(shown) if shown["status"] == "unhealthy" => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    eventually(2 * PATIENCE, || rig.says(&second, 0));
+    told_at_once(&server, &second, &[("status", "unhealthy")]);
     b.answer(200);
 
-    rig.program.take().expect("it runs").kill();
-    lost(&server, &second);
-    becomes(&server, &second, &[("status", "unknown")]);
-    rig.run();
-    becomes(&server, &second, &[("status", "healthy")]);
-    request(rig.port, 3);
-    counted(&server, 11);
-
-    cut_off(&server, rig.program.as_ref().expect("it runs"), &second);
-    request(rig.port, 1);
-    counted(&server, 12);
-    follower.looks_back(server);
+    restarted_and_cut_off(&mut rig, server, follower, &second, 8);
 }

@@ -3,7 +3,9 @@
 
 use tempfile::TempDir;
 
-use super::{Follower, are, becomes, counted, cut_off, listening, lost, request, serving, snippet, told};
+use super::{
+    Balancer, Follower, are, becomes, counted, listening, request, restarted_and_cut_off, serving, snippet, told,
+};
 use crate::support::http::foreign;
 use crate::support::program::Program;
 use crate::support::programs::packaged;
@@ -67,6 +69,24 @@ impl Rig {
         std::fs::rename(aside, self.folder.path().join("hosts.yaml")).expect("a file of ours");
     }
 
+    /// Whether it says itself that a host is so.
+    fn says(&self, address: &str, word: &str) -> Result<(), String> {
+        let clusters = foreign(self.admin, "/clusters").expect("it answers").body;
+        let wanted = format!("app::{address}::health_flags::");
+        let line = clusters.lines().find(|line| line.starts_with(&wanted)).unwrap_or_default().to_owned();
+        if line.contains(word) { Ok(()) } else { Err(line) }
+    }
+}
+
+impl Balancer for Rig {
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn program(&mut self) -> &mut Option<Program> {
+        &mut self.program
+    }
+
     fn run(&mut self) {
         let mut command = packaged("envoy");
         command.arg("-c").arg(self.folder.path().join("envoy.yaml"));
@@ -76,14 +96,6 @@ impl Rig {
         // It lets nobody in before it knows its hosts.
         listening(self.port, &program);
         self.program = Some(program);
-    }
-
-    /// Whether it says itself that a host is so.
-    fn says(&self, address: &str, word: &str) -> Result<(), String> {
-        let clusters = foreign(self.admin, "/clusters").expect("it answers").body;
-        let wanted = format!("app::{address}::health_flags::");
-        let line = clusters.lines().find(|line| line.starts_with(&wanted)).unwrap_or_default().to_owned();
-        if line.contains(word) { Ok(()) } else { Err(line) }
     }
 }
 
@@ -123,16 +135,5 @@ fn it_goes_through_everything() {
     request(rig.port, 2);
     counted(&server, 7);
 
-    rig.program.take().expect("it runs").kill();
-    lost(&server, &first);
-    becomes(&server, &first, &[("status", "unknown")]);
-    rig.run();
-    becomes(&server, &first, &[("status", "healthy")]);
-    request(rig.port, 3);
-    counted(&server, 10);
-
-    cut_off(&server, rig.program.as_ref().expect("it runs"), &first);
-    request(rig.port, 1);
-    counted(&server, 11);
-    follower.looks_back(server);
+    restarted_and_cut_off(&mut rig, server, follower, &first, 7);
 }

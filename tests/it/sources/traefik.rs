@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Follower, becomes, counted, cut_off, listening, lost, request, serving, snippet, told};
+use super::{Balancer, Follower, becomes, counted, listening, request, restarted_and_cut_off, serving, snippet, told};
 use crate::support::http::foreign;
 use crate::support::program::Program;
 use crate::support::programs::packaged;
@@ -51,6 +51,28 @@ impl Rig {
         std::fs::rename(aside, self.folder.path().join("services.toml")).expect("a file of ours");
     }
 
+    /// What it says itself of the service it checks.
+    fn service(&self) -> Result<Value, String> {
+        let answer = foreign(self.api, "/api/http/services/app@file").map_err(|error| error.to_string())?;
+        if answer.status == 200 { Ok(answer.json()) } else { Err(format!("{answer:?}")) }
+    }
+
+    fn says(&self, address: &str, word: &str) -> Result<(), String> {
+        let service = self.service()?;
+        let found = service["serverStatus"][format!("http://{address}")] == word;
+        if found { Ok(()) } else { Err(service.to_string()) }
+    }
+}
+
+impl Balancer for Rig {
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn program(&mut self) -> &mut Option<Program> {
+        &mut self.program
+    }
+
     fn run(&mut self) {
         let mut command = packaged("traefik");
         command.arg(format!("--configFile={}", self.folder.path().join("traefik.toml").display()));
@@ -62,18 +84,6 @@ impl Rig {
             Ok(service) if service["status"] == "enabled" => Ok(()),
             other => Err(format!("{other:?}: {}", self.program.as_ref().expect("started").log())),
         });
-    }
-
-    /// What it says itself of the service it checks.
-    fn service(&self) -> Result<Value, String> {
-        let answer = foreign(self.api, "/api/http/services/app@file").map_err(|error| error.to_string())?;
-        if answer.status == 200 { Ok(answer.json()) } else { Err(format!("{answer:?}")) }
-    }
-
-    fn says(&self, address: &str, word: &str) -> Result<(), String> {
-        let service = self.service()?;
-        let found = service["serverStatus"][format!("http://{address}")] == word;
-        if found { Ok(()) } else { Err(service.to_string()) }
     }
 }
 
@@ -105,16 +115,5 @@ fn it_goes_through_everything() {
     request(rig.port, 2);
     counted(&server, 7);
 
-    rig.program.take().expect("it runs").kill();
-    lost(&server, &first);
-    becomes(&server, &first, &[("status", "unknown")]);
-    rig.run();
-    becomes(&server, &first, &[("status", "healthy")]);
-    request(rig.port, 3);
-    counted(&server, 10);
-
-    cut_off(&server, rig.program.as_ref().expect("it runs"), &first);
-    request(rig.port, 1);
-    counted(&server, 11);
-    follower.looks_back(server);
+    restarted_and_cut_off(&mut rig, server, follower, &first, 7);
 }
