@@ -88,7 +88,7 @@ impl Sampler {
             requests_total: Some(now.total),
             requests_per_second: Some((requests as f64 / window.as_secs_f64().max(0.001) * 10.0).round() / 10.0),
             requests_source: Some(self.world.fleet.counting()),
-            window_ms: Some((window.as_secs_f64() * 1000.0).round() as u64),
+            window_ms: Some((window.as_secs_f64() * 100.0).round() as u64 * 10),
             connections: Some(self.world.connections.get()),
         })
     }

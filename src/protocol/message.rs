@@ -221,7 +221,8 @@ pub struct Metrics {
     /// Who counted: `self`, or a source's name.
     #[schemars(with = "String")]
     pub requests_source: Option<String>,
-    /// The length of the window `requests` was counted in, in milliseconds.
+    /// The length of the window `requests` was counted in, in milliseconds, to the nearest ten: nobody needs it closer, and
+    /// compressed it takes no room where it does not change.
     #[schemars(with = "u64")]
     pub window_ms: Option<u64>,
     /// Open feed connections.

@@ -195,8 +195,9 @@ async fn take(peer: &mut Box<Speaker>, heard: Vec<u8>, seat: &Seat, pass: &mut O
             replies.extend(frame::close(code, code.meaning()));
         }
         peer.closing = ending.is_some();
+        // Boxed, as what is verified may have its keys fetched, and every idle connection would keep room for that.
         if let (Some(token), Some(pass)) = (peer.token.take(), pass)
-            && let Err(denied) = pass.renew(&token).await
+            && let Err(denied) = Box::pin(pass.renew(&token)).await
         {
             // The token from before holds as long as it does.
             frame::text(&refusal(&denied), &mut replies);
