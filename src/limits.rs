@@ -180,6 +180,15 @@ pub const DRAIN_TIMEOUT_MAX: Duration = Duration::from_secs(600);
 /// is not ours to keep.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Least pace, in bytes a second, at which a peer takes what waits for it; [`WRITE_TIMEOUT`] is granted beside. Whoever takes a
+/// few bytes now and then would else keep the whole of an old list in memory, and a thousand of them a thousand lists.
+pub const READING_BYTES_PER_SECOND_MIN: u32 = 32 * 1024;
+
+/// Longest time for so many bytes to leave.
+pub fn time_to_leave(bytes: usize) -> Duration {
+    WRITE_TIMEOUT + Duration::from_secs_f64(bytes as f64 / f64::from(READING_BYTES_PER_SECOND_MIN))
+}
+
 /// How long a connection may linger after our close frame, so that the peer can read it before the socket goes.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -69,13 +69,18 @@ impl Ticker {
                     let resumed = paused && !self.pauses.borrow().contains(self.feed);
                     resumed.then_some(Cause::Resume)
                 }
-                _ = tick.tick() => (!paused).then_some(Cause::Tick),
+                // Looked at again: it may have been paused meanwhile, which is what may have woken the `status` feed.
+                _ = tick.tick() => self.may_speak().then_some(Cause::Tick),
                 () = self.producer.wake(), if !paused => {
                     sleep(GATHER_TIME).await;
-                    Some(Cause::Change)
+                    self.may_speak().then_some(Cause::Change)
                 }
             };
         }
+    }
+
+    fn may_speak(&self) -> bool {
+        !self.pauses.borrow().contains(self.feed)
     }
 }
 

@@ -2,21 +2,31 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
 use super::socket::Socket;
-use crate::limits::WRITE_TIMEOUT;
+use crate::limits::{WRITE_TIMEOUT, time_to_leave};
 
-/// The bytes of a connection, with a deadline: after [`WRITE_TIMEOUT`] without progress a write fails.
+/// The bytes of a connection, with a deadline: a write fails after [`WRITE_TIMEOUT`] without progress, or when the peer takes
+/// what waits for it more slowly than [`time_to_leave`] allows.
 pub struct Wire {
     stream: Stream,
-    /// Only while the kernel takes no more.
-    patience: Option<Pin<Box<Sleep>>>,
+    /// From when the kernel takes no more until everything has left.
+    waiting: Option<Box<Waiting>>,
+}
+
+/// What is known of a peer that does not read as fast as we write.
+struct Waiting {
+    since: Instant,
+    /// Bytes that have left meanwhile.
+    taken: usize,
+    /// When the kernel has to have taken something more.
+    patience: Pin<Box<Sleep>>,
 }
 
 enum Stream {
@@ -26,13 +36,13 @@ enum Stream {
 
 impl From<TcpStream> for Wire {
     fn from(stream: TcpStream) -> Wire {
-        Wire { stream: Stream::Plain(stream), patience: None }
+        Wire { stream: Stream::Plain(stream), waiting: None }
     }
 }
 
 impl From<TlsStream<TcpStream>> for Wire {
     fn from(stream: TlsStream<TcpStream>) -> Wire {
-        Wire { stream: Stream::Secured(Box::new(stream)), patience: None }
+        Wire { stream: Stream::Secured(Box::new(stream)), waiting: None }
     }
 }
 
@@ -46,22 +56,40 @@ impl From<Wire> for Socket {
 }
 
 impl Wire {
-    /// Does something that writes, under the deadline.
+    /// Does something that writes, under the deadline. `taken`: how many bytes have left by it; none, where all have.
     fn write<T>(
         &mut self,
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut dyn AsyncWrite>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        taken: impl FnOnce(&T) -> Option<usize>,
     ) -> Poll<io::Result<T>> {
         let done = match &mut self.stream {
             Stream::Plain(stream) => write(std::pin::pin!(stream), cx),
             Stream::Secured(stream) => write(std::pin::pin!(stream), cx),
         };
-        if done.is_ready() {
-            self.patience = None;
+        let slow = || Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the peer does not read")));
+        let Poll::Ready(Ok(value)) = &done else {
+            if done.is_pending() {
+                let since = Instant::now();
+                let new = || Box::new(Waiting { since, taken: 0, patience: Box::pin(sleep(WRITE_TIMEOUT)) });
+                let waiting = self.waiting.get_or_insert_with(new);
+                ready!(waiting.patience.as_mut().poll(cx));
+                return slow();
+            }
             return done;
+        };
+        match (taken(value), &mut self.waiting) {
+            (None, waiting) => *waiting = None,
+            (Some(_), None) => {}
+            (Some(count), Some(waiting)) => {
+                waiting.taken += count;
+                if waiting.since.elapsed() > time_to_leave(waiting.taken) {
+                    return slow();
+                }
+                waiting.patience.as_mut().reset(Instant::now() + WRITE_TIMEOUT);
+            }
         }
-        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(WRITE_TIMEOUT)));
-        patience.as_mut().poll(cx).map(|()| Err(io::Error::new(ErrorKind::TimedOut, "the peer does not read")))
+        done
     }
 }
 
@@ -76,7 +104,7 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.write(cx, |stream, cx| stream.poll_write(cx, bytes))
+        self.write(cx, |stream, cx| stream.poll_write(cx, bytes), |count| Some(*count))
     }
 
     fn poll_write_vectored(
@@ -84,7 +112,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.write(cx, |stream, cx| stream.poll_write_vectored(cx, pieces))
+        self.write(cx, |stream, cx| stream.poll_write_vectored(cx, pieces), |count| Some(*count))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -92,10 +120,11 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.write(cx, |stream, cx| stream.poll_flush(cx))
+        // hyper flushes when it has nothing left.
+        self.write(cx, |stream, cx| stream.poll_flush(cx), |()| None)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.write(cx, |stream, cx| stream.poll_shutdown(cx))
+        self.write(cx, |stream, cx| stream.poll_shutdown(cx), |()| None)
     }
 }

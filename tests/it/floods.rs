@@ -1,10 +1,10 @@
 //! Peers that say too much, too little or nonsense, or never read: each is bounded and counted, and nobody else notices.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket as RawSocket, Type};
 use veloflux::limits::{INBOUND_MESSAGES_BURST, REQUEST_BODY_TIMEOUT, WRITE_TIMEOUT};
 use veloflux::protocol::Feed;
 
@@ -169,4 +169,35 @@ fn whoever_is_let_go_before_a_handshake_is_counted() {
         1.0 => Ok(()),
         other => Err(format!("{other} were cut off")),
     });
+}
+
+#[test]
+fn whoever_takes_a_long_list_drop_by_drop_is_cut_off() {
+    // A list of 180 kB, which at this pace would take twenty seconds, and then comes the next.
+    let server = TestServer::builder().listed(600).start();
+    let dripping = |request: String| {
+        let raw = RawSocket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        raw.set_recv_buffer_size(16_384).expect("a TCP option");
+        raw.connect(&server.address().into()).expect("it listens");
+        let mut stream = TcpStream::from(raw);
+        stream.set_read_timeout(Some(PATIENCE)).expect("a TCP option");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        stream
+    };
+    let events = format!("GET /api/events/backends HTTP/1.1\r\nHost: {}\r\n\r\n", server.address());
+    let mut streams = [dripping(Socket::request(server.address(), "/api/ws/backends", "")), dripping(events)];
+    let cut_off = || {
+        let [socket, events] =
+            ["veloflux_connections_closed_total{code=\"4008\"}", "veloflux_refused_total{why=\"unread_answer\"}"];
+        (figure(&server, socket), figure(&server, events))
+    };
+    let began = Instant::now();
+    while cut_off() != (1.0, 1.0) {
+        assert!(began.elapsed() < 3 * WRITE_TIMEOUT, "{:?}", cut_off());
+        for stream in &mut streams {
+            let _ = stream.read(&mut [0; 2048]);
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    assert!(began.elapsed() >= WRITE_TIMEOUT, "it had its time: {:?}", began.elapsed());
 }

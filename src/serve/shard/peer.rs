@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{Encoding, Link, Track};
-use crate::limits::WRITE_TIMEOUT;
+use crate::limits::{WRITE_TIMEOUT, time_to_leave};
 use crate::protocol::{Feed, SERVER_PING_INTERVAL};
 
 /// The state of one connection. Small: a shard walks over thousands of them for every burst.
@@ -83,6 +83,8 @@ struct Backlog {
     replies: Vec<u8>,
     /// The last time the kernel took something.
     since: Instant,
+    /// When the tail has to have left altogether.
+    until: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -143,8 +145,9 @@ impl Peer {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
             Err(_) => return Progress::Gone,
         };
-        let backlog = Backlog { tail: bytes.slice(count..), replies: Vec::new(), since: Instant::now() };
-        self.backlog = Some(Box::new(backlog));
+        let (now, tail) = (Instant::now(), bytes.slice(count..));
+        let until = now + time_to_leave(tail.len());
+        self.backlog = Some(Box::new(Backlog { tail, replies: Vec::new(), since: now, until }));
         Progress::NowBlocked
     }
 
@@ -165,6 +168,7 @@ impl Peer {
         loop {
             if backlog.tail.is_empty() {
                 backlog.tail = mem::take(&mut backlog.replies).into();
+                backlog.until = now + time_to_leave(backlog.tail.len());
             }
             let socket = &self.link.socket;
             let written =
@@ -216,7 +220,7 @@ impl Peer {
         match (self.stage, &self.backlog) {
             (Stage::Closing(end), _) => now >= end,
             (Stage::Done, _) => false,
-            (Stage::Open(_), Some(backlog)) => now >= backlog.since + WRITE_TIMEOUT,
+            (Stage::Open(_), Some(backlog)) => now >= backlog.until.min(backlog.since + WRITE_TIMEOUT),
             (Stage::Open(Pulse::Due(at) | Pulse::Awaited(at)), None) => now >= at,
         }
     }
@@ -229,6 +233,7 @@ impl Peer {
         }
         if let Some(backlog) = &mut self.backlog {
             backlog.since += more;
+            backlog.until += more;
         }
     }
 }

@@ -86,6 +86,8 @@ fn what_is_not_compressed_leaves_the_chain_as_it_is() {
     let server = TestServer::builder().backend("web", "127.0.0.1:1").start();
     // It says what is asked for, and nothing in between.
     server.control(r#"{"action":"pause","type":"status"}"#);
+    // What was under way has left by now.
+    server.force_update(r#"{"type":"status"}"#);
     let (mut wire, mut plain) = (Wire::open(&server, "/api/ws/status", OFFER), server.open(Feed::Status));
     assert!(wire.next().compressed);
     plain.json();
