@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue, RETRY_AFTER};
@@ -156,8 +156,16 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Place {
     _permit: OwnedSemaphorePermit,
-    /// Behind a proxy it is not known before the handshake whose it is.
-    counted: OnceLock<Counted>,
+    whose: Whose,
+}
+
+#[derive(Debug)]
+enum Whose {
+    /// That of the peer.
+    Peers(#[expect(dead_code, reason = "it counts while it is held")] Counted),
+    /// That of whoever a trusted proxy speaks for, which is known at each handshake: one may be refused, and the proxy may use
+    /// the connection for somebody else.
+    Clients(Mutex<Option<Counted>>),
 }
 
 impl Admission {
@@ -198,26 +206,24 @@ impl Admission {
                 return Verdict::Told(Refusal::CONNECTIONS, permit);
             }
         };
-        let counted = OnceLock::new();
-        if !self.proxies.trusts(peer) {
-            match self.addresses.enter(peer, Instant::now()) {
-                Some(one) => counted.get_or_init(|| one),
-                None => {
-                    drop(permit);
-                    return match Arc::clone(&self.asides).try_acquire_owned() {
-                        Ok(aside) => {
-                            self.count(Why::AddressConnections);
-                            Verdict::Told(Refusal::ADDRESS_CONNECTIONS, aside)
-                        }
-                        Err(_) => {
-                            self.count(Why::Untold);
-                            Verdict::Untold
-                        }
-                    };
+        let whose = match self.proxies.trusts(peer) {
+            true => Some(Whose::Clients(Mutex::default())),
+            false => self.addresses.enter(peer, Instant::now()).map(Whose::Peers),
+        };
+        let Some(whose) = whose else {
+            drop(permit);
+            return match Arc::clone(&self.asides).try_acquire_owned() {
+                Ok(aside) => {
+                    self.count(Why::AddressConnections);
+                    Verdict::Told(Refusal::ADDRESS_CONNECTIONS, aside)
+                }
+                Err(_) => {
+                    self.count(Why::Untold);
+                    Verdict::Untold
                 }
             };
-        }
-        Verdict::In(Arc::new(Place { _permit: permit, counted }))
+        };
+        Verdict::In(Arc::new(Place { _permit: permit, whose }))
     }
 
     /// Whether a TLS handshake may begin. If not, it is counted, and not answered: that would cost what is to be saved.
@@ -254,12 +260,14 @@ impl Admission {
             self.count(Why::Handshakes);
             return Err(Refusal::handshakes(delay));
         }
-        if place.counted.get().is_none() {
-            let Some(counted) = self.addresses.enter(client.address, now) else {
+        if let Whose::Clients(counted) = &place.whose {
+            let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
+            *counted = None;
+            *counted = self.addresses.enter(client.address, now);
+            if counted.is_none() {
                 self.count(Why::AddressConnections);
                 return Err(Refusal::ADDRESS_CONNECTIONS);
-            };
-            place.counted.get_or_init(|| counted);
+            }
         }
         Ok(())
     }

@@ -86,13 +86,14 @@ pub async fn several(app: Arc<App>, request: Request) -> Response {
 
 async fn upgrade(app: Arc<App>, request: Request, subscriptions: Vec<Subscription>) -> Response {
     let feeds: Vec<Feed> = subscriptions.iter().map(|subscription| subscription.feed).collect();
-    let entry = match app.guard.open(&request, &feeds).await {
-        Ok(entry) => entry,
-        Err(refusal) => return *refusal,
-    };
+    // Before a ticket is taken: it may have been a proxy that has spoilt the handshake.
     let key = match accept(request.method(), request.version(), request.headers()) {
         Ok(key) => key,
         Err(refusal) => return refused(refusal),
+    };
+    let entry = match app.guard.open(&request, &feeds).await {
+        Ok(entry) => entry,
+        Err(refusal) => return *refusal,
     };
     let Some(handover) = request.extensions().get::<Handover>() else {
         return error(StatusCode::INTERNAL_SERVER_ERROR, "no_upgrade", "this connection cannot be upgraded");

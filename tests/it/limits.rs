@@ -153,6 +153,18 @@ fn whom_a_trusted_proxy_speaks_for_is_counted_and_nobody_else_is_believed() {
     let (_seven, seventh) = forwarded(&trusting, "2001:db8::3:3:3:3");
     let (_eight, eighth) = forwarded(&trusting, "2001:db8:0:1::1");
     assert_eq!([fourth, fifth, sixth, seventh, eighth], [101, 101, 101, 429, 101], "a /64 is one address");
+    // The proxy may use a connection for somebody else when a handshake was refused.
+    let mut reused = Socket::connect(trusting.address());
+    let mut shake = |client: &str, version: &str| {
+        let text = Socket::request(trusting.address(), "/api/ws/metrics", &format!("X-Forwarded-For: {client}\r\n"));
+        reused.send(text.replace("Version: 13", &format!("Version: {version}")).as_bytes());
+        reused.response().status
+    };
+    assert_eq!([shake("203.0.113.50", "12"), shake("203.0.113.51", "13")], [426, 101]);
+    let of_first: Vec<_> = (0..3).map(|_| forwarded(&trusting, "203.0.113.50")).collect();
+    assert_eq!(of_first.iter().map(|(_, status)| *status).collect::<Vec<_>>(), [101, 101, 429]);
+    let of_second: Vec<_> = (0..2).map(|_| forwarded(&trusting, "203.0.113.51")).collect();
+    assert_eq!(of_second.iter().map(|(_, status)| *status).collect::<Vec<_>>(), [101, 429]);
     let both = "X-Forwarded-For: 203.0.113.9\r\nForwarded: for=127.0.0.1\r\n";
     assert_eq!(ask(&trusting, both).1.status, 400);
 
