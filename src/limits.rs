@@ -74,6 +74,9 @@ pub const SOURCE_MISSES_MAX: u32 = 3;
 /// Time between two attempts to tell a source what an operator wants of a backend.
 pub const INTENT_RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Longest wait of an order for the file that keeps it. A disk that takes longer is broken, and orders must not be.
+pub const INTENT_SAVE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// How often it is looked whether what operators want is still so.
 pub const INTENT_LOOK_INTERVAL: Duration = Duration::from_secs(1);
 

@@ -33,7 +33,7 @@ pub struct Trail {
     /// None: it is switched off.
     path: Option<PathBuf>,
     /// Held while the file is written, so that lines keep their order.
-    pen: Mutex<()>,
+    pen: Arc<tokio::sync::Mutex<()>>,
     state: Mutex<State>,
     changes: watch::Sender<u64>,
 }
@@ -65,7 +65,7 @@ impl Trail {
     pub fn open(path: Option<&Path>) -> Arc<Trail> {
         Arc::new(Trail {
             path: path.map(Path::to_owned),
-            pen: Mutex::default(),
+            pen: Arc::default(),
             state: Mutex::default(),
             changes: watch::Sender::new(0),
         })
@@ -82,9 +82,7 @@ impl Trail {
             return;
         }
         self.keep(record.cut());
-        let trail = Arc::clone(self);
-        let written = tokio::task::spawn_blocking(move || trail.flush());
-        if timeout(AUDIT_PATIENCE, written).await.is_err() {
+        if timeout(AUDIT_PATIENCE, self.flush_aside()).await.is_err() {
             self.note(Some("the disk takes no line in time".to_owned()));
         }
     }
@@ -96,9 +94,7 @@ impl Trail {
         loop {
             ticks.tick().await;
             if !self.lock().waiting.is_empty() {
-                let trail = Arc::clone(&self);
-                // It does not panic; what went wrong is noted.
-                let _ = tokio::task::spawn_blocking(move || trail.flush()).await;
+                self.flush_aside().await;
             }
         }
     }
@@ -129,10 +125,21 @@ impl Trail {
         state.waiting.push_back(record);
     }
 
-    /// Writes what waits.
+    /// Writes what waits, on a thread that may wait for a disk. One at a time: a disk that hangs takes one such thread and not
+    /// all there are.
+    async fn flush_aside(self: &Arc<Self>) {
+        let pen = Arc::clone(&self.pen).lock_owned().await;
+        let trail = Arc::clone(self);
+        let written = tokio::task::spawn_blocking(move || {
+            let _pen = pen;
+            trail.flush();
+        });
+        // It does not panic; what went wrong is noted.
+        let _ = written.await;
+    }
+
     fn flush(&self) {
         let Some(path) = &self.path else { return };
-        let _pen = self.pen.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut records, lost) = {
             let mut state = self.lock();
             (std::mem::take(&mut state.waiting), std::mem::take(&mut state.lost))

@@ -10,13 +10,13 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use crate::limits::INTENT_RETRY_INTERVAL;
-use crate::net::fault::io_words;
+use crate::limits::{INTENT_RETRY_INTERVAL, INTENT_SAVE_PATIENCE};
+use crate::net::fault::{in_words, io_words};
 use crate::protocol::message::{Intent, Standing};
 use crate::protocol::{Admin, Timestamp};
 
@@ -60,6 +60,8 @@ struct Line {
 /// The intents, and where they are kept.
 pub(super) struct Intents {
     path: PathBuf,
+    /// Held while the file is written.
+    pen: Arc<tokio::sync::Mutex<()>>,
     kept: Mutex<BTreeMap<Subject, Kept>>,
 }
 
@@ -80,7 +82,7 @@ impl Intents {
             let intent = Intent { state: Standing::Pending, ..line.intent };
             (line.subject, Kept { intent, told: None })
         });
-        Intents { path, kept: Mutex::new(kept.collect()) }
+        Intents { path, pen: Arc::default(), kept: Mutex::new(kept.collect()) }
     }
 
     /// The intent for a backend.
@@ -94,15 +96,16 @@ impl Intents {
     }
 
     /// Keeps an intent in place of the one before.
-    pub(super) fn put(&self, subject: Subject, intent: Intent) {
+    pub(super) async fn put(&self, subject: Subject, intent: Intent) {
         self.lock().insert(subject, Kept { intent, told: None });
-        self.save();
+        self.save().await;
     }
 
     /// Forgets an intent.
-    pub(super) fn remove(&self, subject: &Subject) {
-        if self.lock().remove(subject).is_some() {
-            self.save();
+    pub(super) async fn remove(&self, subject: &Subject) {
+        let known = self.lock().remove(subject).is_some();
+        if known {
+            self.save().await;
         }
     }
 
@@ -161,23 +164,36 @@ impl Intents {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes all of them aside and renames that into place: a crash leaves the old file or the new one.
-    fn save(&self) {
-        let all = self.all();
-        let lines: Vec<Line> = all.into_iter().map(|(subject, intent)| Line { subject, intent }).collect();
-        let text = serde_json::to_vec_pretty(&lines).expect("plain data");
-        let aside = self.path.with_extension("new");
-        let write = || -> std::io::Result<()> {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&aside, &self.path)
+    /// Writes all of them, on a thread that may wait for a disk; a disk that hangs keeps no order waiting for ever.
+    async fn save(&self) {
+        let written = async {
+            let pen = Arc::clone(&self.pen).lock_owned().await;
+            let (path, all) = (self.path.clone(), self.all());
+            let writing = tokio::task::spawn_blocking(move || {
+                let _pen = pen;
+                write(&path, all)
+            });
+            writing.await.map_err(std::io::Error::other).flatten()
         };
-        if let Err(error) = write() {
-            let file = self.path.display();
-            tracing::error!(%file, why = io_words(&error), "what operators want of backends is lost at a restart");
-        }
+        let why = match timeout(INTENT_SAVE_PATIENCE, written).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => io_words(&error),
+            Err(_) => format!("not done within {}", in_words(INTENT_SAVE_PATIENCE)),
+        };
+        let file = self.path.display();
+        tracing::error!(%file, why, "what operators want of backends is lost at a restart");
     }
+}
+
+/// Writes aside and renames that into place: a crash leaves the old file or the new one.
+fn write(path: &Path, all: Vec<(Subject, Intent)>) -> std::io::Result<()> {
+    let lines: Vec<Line> = all.into_iter().map(|(subject, intent)| Line { subject, intent }).collect();
+    let text = serde_json::to_vec_pretty(&lines).expect("plain data");
+    let aside = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+    file.write_all(&text)?;
+    file.sync_all()?;
+    fs::rename(&aside, path)
 }
 
 #[cfg(test)]
@@ -208,7 +224,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (intents, subject, now) = (Intents::open(folder.path()), subject(), Timestamp::now());
         let state = || intents.get(&subject).map(|intent| intent.state);
-        intents.put(subject.clone(), drain(None));
+        intents.put(subject.clone(), drain(None)).await;
         assert_eq!(intents.judge(&subject, None, now), (Step::Wait, false), "it is not there now");
         assert_eq!(intents.judge(&subject, Some((Admin::Enabled, 1)), now), (Step::Tell, false));
         assert!(intents.told(&subject, &Err("no".to_owned())));
@@ -228,14 +244,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (subject, now) = (subject(), Timestamp::now());
         let until = now.after(Duration::from_secs(60)).expect("in range");
-        Intents::open(folder.path()).put(subject.clone(), drain(Some(until)));
+        Intents::open(folder.path()).put(subject.clone(), drain(Some(until))).await;
         let intents = Intents::open(folder.path());
         let read = intents.get(&subject).expect("it is kept");
         assert_eq!((read.admin, read.reason.as_deref()), (Some(Admin::Draining), Some("kernel")));
         assert_eq!(intents.judge(&subject, Some((Admin::Draining, 1)), now).0, Step::Wait);
         assert_eq!(intents.judge(&subject, Some((Admin::Draining, 1)), until).0, Step::Tell, "to enable it");
         assert_eq!(intents.judge(&subject, Some((Admin::Enabled, 1)), until).0, Step::Withdrawn);
-        intents.remove(&subject);
+        intents.remove(&subject).await;
         assert!(Intents::open(folder.path()).all().is_empty());
     }
 

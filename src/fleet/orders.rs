@@ -62,14 +62,14 @@ impl Fleet {
             Wanted::Admin(admin) => intent.admin = Some(admin),
             Wanted::Weight(weight) => intent.weight = Some(weight),
         }
-        self.intents.put(subject.clone(), intent);
+        self.intents.put(subject.clone(), intent).await;
         if let Some(poller) = poller
             && let Err(why) = self.tell(&poller, &subject).await
         {
             // What it does not do now it will not do later.
             match before {
-                Some(before) => self.intents.put(subject, before),
-                None => self.intents.remove(&subject),
+                Some(before) => self.intents.put(subject, before).await,
+                None => self.intents.remove(&subject).await,
             }
             return Err(Refused::BySource(why));
         }
@@ -108,7 +108,7 @@ impl Fleet {
             match (step, poller) {
                 (Step::Wait, _) => {}
                 (Step::Withdrawn, _) => {
-                    self.intents.remove(&subject);
+                    self.intents.remove(&subject).await;
                     changed = true;
                 }
                 // One of ours whose time is over is so at the next look.
