@@ -1,6 +1,7 @@
 //! The target that the binary is named after. All of them are this file: what they run stands in `entries.rs`.
 #![no_main]
 
+#[allow(dead_code, reason = "the samples are for those who run it without a fuzzer")]
 #[path = "../entries.rs"]
 mod entries;
 

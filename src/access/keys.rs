@@ -5,7 +5,6 @@
 //! holds for [`JWKS_KEEP`]. Whoever brings a token with a known key never waits for a fetch.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+use super::stamp::Stamp;
 use crate::limits::{JWKS_BYTES_MAX, JWKS_FRESH, JWKS_KEEP, JWKS_PAUSE, JWKS_TIMEOUT, JWT_SECRET_BYTES_MIN};
 use crate::net::Fault;
 use crate::net::fault::{in_words, io_words};
@@ -112,9 +112,6 @@ struct Held {
     /// What the file looked like.
     stamp: Option<Stamp>,
 }
-
-/// Changes whenever a file does: size, time of change, and the file itself, which editors replace.
-type Stamp = (u64, i64, i64, u64);
 
 /// Keys and the names they have.
 #[derive(Debug, Default)]
@@ -235,7 +232,7 @@ impl Keys {
 
     fn of_file(&self, path: &Path) -> Arc<KeySet> {
         let mut held = self.held();
-        let now = stamp(path).ok();
+        let now = Stamp::of(path).ok();
         if now.is_some() && now != held.stamp {
             match read(path, &self.place, &self.algorithms) {
                 Ok((set, stamp)) => {
@@ -316,16 +313,11 @@ impl Keys {
     }
 }
 
-fn stamp(path: &Path) -> std::io::Result<Stamp> {
-    let data = fs::metadata(path)?;
-    Ok((data.size(), data.mtime(), data.mtime_nsec(), data.ino()))
-}
-
 fn read(path: &Path, place: &KeyPlace, algorithms: &[JwtAlgorithm]) -> Result<(KeySet, Stamp), String> {
     let shown = path.display();
     let unreadable = |error: std::io::Error| format!("`{shown}` cannot be read: {}", io_words(&error));
-    let stamp = stamp(path).map_err(unreadable)?;
-    if stamp.0 > JWKS_BYTES_MAX as u64 {
+    let stamp = Stamp::of(path).map_err(unreadable)?;
+    if stamp.size > JWKS_BYTES_MAX as u64 {
         return Err(format!("`{shown}` is longer than {JWKS_BYTES_MAX} bytes; is this the right file?"));
     }
     let text = fs::read(path).map_err(unreadable)?;

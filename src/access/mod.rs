@@ -6,11 +6,13 @@ mod claims;
 mod keys;
 mod rights;
 mod roll;
+mod stamp;
 mod ticket;
 mod verifier;
 
 pub use keys::{JwtAlgorithm, KeyPlace};
 pub use rights::{Deed, Rights, Role};
 pub use roll::Roll;
+pub use stamp::Stamp;
 pub use ticket::Tickets;
 pub use verifier::{JwtSettings, Refusal, Verifier};

@@ -4,14 +4,13 @@
 //! cannot change while the server runs is named.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::access::Stamp;
 use crate::audit::{Outcome, Record};
 use crate::config::{self, Overrides, Settings};
 use crate::feeds::World;
@@ -26,9 +25,6 @@ pub struct Reloader {
     /// When the settings that hold were read. Held while they are read.
     read: Mutex<Timestamp>,
 }
-
-/// What a file looks like: it changes whenever the file does, also when an editor puts another in its place.
-type Stamp = (u64, i64, i64, u64);
 
 impl Reloader {
     /// Goes by the same flags and variables as at the start.
@@ -107,13 +103,8 @@ impl Reloader {
         let settings = self.world.settings();
         let tls = settings.tls.iter().flat_map(ServerTls::files);
         let files = self.overrides.config.as_deref().into_iter().chain(tls);
-        files.map(|file| (file.to_owned(), stamp(file))).collect()
+        files.map(|file| (file.to_owned(), Stamp::of(file).ok())).collect()
     }
-}
-
-fn stamp(file: &Path) -> Option<Stamp> {
-    let data = fs::metadata(file).ok()?;
-    Some((data.size(), data.mtime(), data.mtime_nsec(), data.ino()))
 }
 
 /// What is different, in words. Also what would have to be read at the start.
