@@ -190,7 +190,7 @@ impl Filter {
         };
         let begins = header.rsv1 && matches!(header.opcode, OpCode::Data(Data::Text | Data::Binary));
         let data = matches!(header.opcode, OpCode::Data(_));
-        let size = bytes.len() as u64 + length;
+        let size = length.saturating_add(bytes.len() as u64);
         if data {
             self.tally.wire = self.tally.wire.saturating_add(size);
         }
