@@ -61,11 +61,16 @@ impl Secured {
 
     /// Shakes hands, twice.
     fn open(address: SocketAddr, feed: Feed) -> Secured {
+        Secured::offer(address, feed, "").0
+    }
+
+    /// The same with more header lines. Gives the head of the answer, too.
+    fn offer(address: SocketAddr, feed: Feed, more: &str) -> (Secured, String) {
         let mut socket = Secured::connect(address, None);
-        socket.stream.write_all(Socket::request(address, &feed.path(), "").as_bytes()).expect("it reads");
+        socket.stream.write_all(Socket::request(address, &feed.path(), more).as_bytes()).expect("it reads");
         let head = socket.line_end(b"\r\n\r\n");
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-        socket
+        (socket, head)
     }
 
     fn line_end(&mut self, end: &[u8]) -> String {
@@ -186,6 +191,30 @@ fn long_messages_arrive_whole_and_the_end_is_said_in_tls_too() {
         assert!(socket.frame().is_none());
     }
     assert_eq!(server.exit_within(PATIENCE).code(), Some(0), "{}", server.stderr());
+}
+
+#[test]
+fn what_is_compressed_arrives_under_tls_as_it_does_without() {
+    let folder = home();
+    let shown = certificate::make(folder.path());
+    let server = secured(&shown).start();
+    // It comes first, so it has every message that the other has.
+    let mut plain = Secured::open(server.address(), Feed::Metrics);
+    let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+    let (mut socket, head) = Secured::offer(server.address(), Feed::Metrics, offer);
+    assert!(head.to_ascii_lowercase().contains("\r\nsec-websocket-extensions: permessage-deflate"), "{head}");
+    let mut decoder = flate2::Decompress::new(false);
+    for _ in 0..4 {
+        let frame = socket.frame().expect("a message");
+        assert_eq!((frame.opcode, frame.rsv), (Opcode::TEXT, 4));
+        let mut text = Vec::with_capacity(4096);
+        for input in [&frame.payload[..], &[0, 0, 0xff, 0xff]] {
+            decoder.decompress_vec(input, &mut text, flate2::FlushDecompress::Sync).expect("it inflates");
+        }
+        let message: Value = serde_json::from_slice(&text).expect("JSON");
+        let same = std::iter::from_fn(|| Some(plain.json())).find(|other| other["id"] == message["id"]);
+        assert_eq!(same.as_ref(), Some(&message));
+    }
 }
 
 #[test]
