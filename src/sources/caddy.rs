@@ -93,7 +93,7 @@ fn requests(samples: &[Sample<'_>]) -> Vec<Counter> {
             *seen = count.max(*seen);
         }
     }
-    most.into_iter().map(|(server, value)| Counter { name: server.to_owned(), value }).collect()
+    most.into_iter().map(|(server, value)| Counter::new(server, value)).collect()
 }
 
 fn routes(

@@ -217,7 +217,7 @@ fn requests(json: &[u8]) -> Result<Vec<Counter>, String> {
             Number::Other(_) => return None,
         };
         let wanted = stat.name.ends_with(".downstream_rq_completed") && !stat.name.starts_with(OURS);
-        wanted.then_some(Counter { name: stat.name, value })
+        wanted.then_some(Counter::new(stat.name, value))
     };
     Ok(stats.stats.into_iter().filter_map(counter).collect())
 }

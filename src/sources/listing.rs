@@ -50,7 +50,7 @@ impl Listing {
         let numbered = self.backends.into_iter().enumerate();
         let backends =
             numbered.map(|(index, listed)| listed.record(pool).map_err(|why| format!("backend {} {why}", index + 1)));
-        let requests = self.requests.into_iter().map(|(name, value)| Counter { name, value });
+        let requests = self.requests.into_iter().map(|(name, value)| Counter::new(name, value));
         Ok(Reading { backends: backends.collect::<Result<_, String>>()?, requests: requests.collect() })
     }
 }

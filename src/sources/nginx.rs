@@ -55,7 +55,7 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
 
 /// What a configuration without includes and a page of status say.
 pub(super) fn understand(text: &[u8], status: &str) -> Result<Reading, String> {
-    let requests = requests(status).map(|value| Counter { name: "requests".to_owned(), value });
+    let requests = requests(status).map(|value| Counter::new("requests", value));
     Ok(Reading { backends: config::upstreams_of(text)?, requests: requests.into_iter().collect() })
 }
 
@@ -76,7 +76,7 @@ impl Source for Nginx {
             })?;
             let shown = requests(&String::from_utf8_lossy(&page.body))
                 .ok_or_else(|| format!("`{}` shows no status of nginx; is `stub_status` there?", url.path()))?;
-            let requests = vec![Counter { name: "requests".to_owned(), value: self.count().others(shown) }];
+            let requests = vec![Counter::new("requests", self.count().others(shown))];
             Ok(Reading { backends, requests })
         })
     }

@@ -284,7 +284,7 @@ mod tests {
             admin: Admin::Enabled,
             finding: Some(finding),
         };
-        Reading { backends: vec![record], requests: vec![Counter { name: "in".to_owned(), value: requests }] }
+        Reading { backends: vec![record], requests: vec![Counter::new("in", requests)] }
     }
 
     struct Rig {

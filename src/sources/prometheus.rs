@@ -150,7 +150,7 @@ impl Mapping {
                 let aside =
                     samples.iter().find(|other| Some(other.name) == self.aside && other.is_labelled_like(sample));
                 let aside = aside.and_then(Sample::count).unwrap_or(0);
-                Some(Counter { name: sample.series(), value: sample.count()?.saturating_sub(aside) })
+                Some(Counter { aside, ..Counter::new(sample.series(), sample.count()?) })
             })
             .collect();
         Ok(Reading { backends, requests })
@@ -220,7 +220,7 @@ mod tests {
         let reading = Mapping::new(&options).expect("a preset").reading(text).expect("metrics");
         let backends = reading.backends.into_iter();
         let backends = backends.map(|one| (one.pool, one.address, one.finding.expect("found out").status)).collect();
-        (backends, reading.requests.iter().map(|counter| counter.value).sum())
+        (backends, reading.requests.iter().map(|counter| counter.value - counter.aside).sum())
     }
 
     fn one(pool: &str, address: &str, status: Health) -> (String, String, Health) {

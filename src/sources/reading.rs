@@ -52,6 +52,15 @@ pub struct Counter {
     pub name: String,
     /// How many there have been.
     pub value: u64,
+    /// How many of them do not count, as our own readings. It may come a moment late.
+    pub aside: u64,
+}
+
+impl Counter {
+    /// One of which all count.
+    pub fn new(name: impl Into<String>, value: u64) -> Counter {
+        Counter { name: name.into(), value, aside: 0 }
+    }
 }
 
 /// One backend of a source, as the source itself names it.

@@ -11,23 +11,38 @@ use super::Counter;
 /// What a source has counted.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    last: HashMap<String, u64>,
+    last: HashMap<String, Last>,
     begun: bool,
+}
+
+/// What was last read of one counter.
+#[derive(Debug, Default, Clone, Copy)]
+struct Last {
+    value: u64,
+    aside: u64,
+    /// What did not count after all, and was counted before that was known.
+    owed: u64,
 }
 
 impl Tally {
     /// Takes the counters of one reading. Gives how many requests there were since the one before.
     pub(super) fn fold(&mut self, counters: &[Counter]) -> u64 {
         let mut more: u64 = 0;
-        for Counter { name, value } in counters {
-            let before = match self.last.get_mut(name) {
-                Some(last) => std::mem::replace(last, *value),
+        for Counter { name, value, aside } in counters {
+            let last = match self.last.get_mut(name) {
+                Some(last) => last,
                 None => {
-                    self.last.insert(name.clone(), *value);
-                    if self.begun { 0 } else { *value }
+                    // The first reading is where counting begins.
+                    let (value, aside) = if self.begun { (0, 0) } else { (*value, *aside) };
+                    self.last.entry(name.clone()).or_insert(Last { value, aside, owed: 0 })
                 }
             };
-            more = more.saturating_add(if *value >= before { value - before } else { *value });
+            if *value < last.value {
+                *last = Last::default();
+            }
+            let (counted, less) = (value - last.value, last.owed.saturating_add(aside.saturating_sub(last.aside)));
+            *last = Last { value: *value, aside: last.aside.max(*aside), owed: less.saturating_sub(counted) };
+            more = more.saturating_add(counted.saturating_sub(less));
         }
         self.begun = true;
         more
@@ -41,7 +56,7 @@ mod tests {
     use super::*;
 
     fn counters(values: &[(&str, u64)]) -> Vec<Counter> {
-        values.iter().map(|(name, value)| Counter { name: (*name).to_owned(), value: *value }).collect()
+        values.iter().map(|(name, value)| Counter::new(*name, *value)).collect()
     }
 
     #[test]
@@ -57,6 +72,25 @@ mod tests {
             (&[("a", 2), ("b", 2)], 2 + 2),
         ] {
             assert_eq!(tally.fold(&counters(values)), more, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_count_may_become_known_late_and_is_no_reset() {
+        let mut tally = Tally::default();
+        for ((value, aside), more) in [
+            ((1_000, 100), 0),
+            // Two more that are not known to be ours yet, and then are, with a third.
+            ((1_002, 100), 2),
+            ((1_003, 103), 0),
+            ((1_010, 103), 5),
+            ((1_011, 104), 0),
+            // A restart.
+            ((7, 2), 5),
+            ((9, 2), 2),
+        ] {
+            let counter = Counter { aside, ..Counter::new("a", value) };
+            assert_eq!(tally.fold(&[counter]), more, "{value} less {aside}");
         }
     }
 

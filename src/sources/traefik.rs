@@ -159,7 +159,7 @@ fn requests(text: &str) -> Result<Vec<Counter>, String> {
     let entries = samples.iter().filter(|sample| sample.name == "traefik_entrypoint_requests_total");
     // Its API and metrics stand behind an entry point of their own, by default called `traefik`.
     let theirs = entries.filter(|sample| sample.label("entrypoint") != Some("traefik"));
-    Ok(theirs.filter_map(|sample| Some(Counter { name: sample.series(), value: sample.count()? })).collect())
+    Ok(theirs.filter_map(|sample| Some(Counter::new(sample.series(), sample.count()?))).collect())
 }
 
 #[cfg(test)]

@@ -86,12 +86,12 @@ fn fields(line: &str) -> Vec<String> {
 /// What a frontend has counted: requests, less those for the statistics themselves; sessions where it knows no requests.
 fn requests(name: &str, line: &Line<'_>) -> Option<Counter> {
     let sessions = line.get("mode") == Some("tcp") || line.get("req_tot").is_none();
-    let value = if sessions {
-        line.number("stot")?
-    } else {
-        line.number("req_tot")?.saturating_sub(line.number("intercepted").unwrap_or(0))
-    };
-    Some(Counter { name: name.to_owned(), value })
+    if sessions {
+        return Some(Counter::new(name, line.number("stot")?));
+    }
+    // A request is counted when it has been read, and a little later as intercepted.
+    let aside = line.number("intercepted").unwrap_or(0);
+    Some(Counter { aside, ..Counter::new(name, line.number("req_tot")?) })
 }
 
 fn server(pool: &str, name: &str, address: Option<String>, line: &Line<'_>, now: Timestamp) -> Record {
@@ -210,9 +210,9 @@ mod tests {
             "raw,FRONTEND,50,OPEN,,,,,,,,,,tcp,,",
             "web,BACKEND,9,UP,1,5,,,9,,,,,http,1,",
         ]);
-        let counters: Vec<(&str, u64)> =
-            reading.requests.iter().map(|counter| (counter.name.as_str(), counter.value)).collect();
-        assert_eq!(counters, [("in", 37), ("raw", 50)]);
+        let counters: Vec<(&str, u64, u64)> =
+            reading.requests.iter().map(|counter| (counter.name.as_str(), counter.value, counter.aside)).collect();
+        assert_eq!(counters, [("in", 40, 3), ("raw", 50, 0)]);
         assert!(reading.backends.is_empty());
     }
 
