@@ -2,8 +2,10 @@
 //! and cut off.
 
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 use veloflux::protocol::Feed;
@@ -300,4 +302,44 @@ fn its_rarer_words_are_understood() {
     assert_eq!(shown["detail"], "it wants no new sessions", "{shown}");
     rig.tell("set server words/plain state maint");
     becomes(&server, &plain.address(), &[("admin", "maintenance")]);
+}
+
+#[test]
+fn what_an_agent_or_another_server_decides_is_understood() {
+    let (leading, following, advised) = (StubBackend::start(), StubBackend::start(), StubBackend::start());
+    // An agent says one line to whoever connects.
+    let agent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = agent.local_addr().expect("bound").port();
+    let advice = Arc::new(Mutex::new("ready up\n"));
+    let said = Arc::clone(&advice);
+    std::thread::spawn(move || {
+        for stream in agent.incoming() {
+            let word = *said.lock().expect("no panic");
+            let _ = stream.and_then(|mut stream| stream.write_all(word.as_bytes()));
+        }
+    });
+    let backends = format!(
+        "backend words\n  option httpchk GET /\n  default-server check inter 100ms\n\
+         \x20 server leading {}\n  server advised {} agent-check agent-inter 100ms agent-port {port}\n\
+         backend others\n  server following {} track words/leading\n",
+        leading.address(),
+        advised.address(),
+        following.address(),
+    );
+    let rig = Rig::with(More { backends: &backends, ..More::default() });
+    let server = serving(&source(&format!("unix://{}", rig.socket("user"))));
+    for stub in [&leading, &following, &advised] {
+        becomes(&server, &stub.address(), &[("status", "healthy"), ("admin", "enabled")]);
+    }
+    rig.tell("set server words/leading state maint");
+    let via = [("state", "MAINT (via words/leading)"), ("admin", "maintenance"), ("pool", "others")];
+    becomes(&server, &following.address(), &via);
+    for (word, status, state, admin) in [
+        ("drain\n", "healthy", "DRAIN (agent)", "draining"),
+        ("ready down\n", "unhealthy", "DOWN (agent)", "enabled"),
+        ("ready up\n", "healthy", "UP", "enabled"),
+    ] {
+        *advice.lock().expect("no panic") = word;
+        becomes(&server, &advised.address(), &[("status", status), ("state", state), ("admin", admin)]);
+    }
 }
