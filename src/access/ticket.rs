@@ -33,6 +33,12 @@ impl Tickets {
         Some(ticket)
     }
 
+    /// The rights that a ticket opens with, while it stays good. None: there is no such ticket, or not any more.
+    pub fn holder(&self, ticket: &str) -> Option<Rights> {
+        let out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        out.get(ticket).filter(|(_, until)| *until > Instant::now()).map(|(rights, _)| rights.clone())
+    }
+
     /// Takes a ticket back. None: there is no such ticket, or not any more.
     pub fn redeem(&self, ticket: &str) -> Option<Rights> {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket);
@@ -54,11 +60,12 @@ mod tests {
         let ticket = tickets.issue(rights.clone()).expect("room");
         assert_eq!(ticket.len(), 2 * TICKET_BYTES);
         assert_eq!(tickets.redeem("no such ticket"), None);
+        assert_eq!(tickets.holder(&ticket), Some(rights.clone()), "to look at it does not take it");
         assert_eq!(tickets.redeem(&ticket), Some(rights.clone()));
-        assert_eq!(tickets.redeem(&ticket), None);
+        assert_eq!((tickets.holder(&ticket), tickets.redeem(&ticket)), (None, None));
         let late = tickets.issue(rights).expect("room");
         tokio::time::advance(TICKET_TIME).await;
-        assert_eq!(tickets.redeem(&late), None);
+        assert_eq!((tickets.holder(&late), tickets.redeem(&late)), (None, None));
     }
 
     #[tokio::test(start_paused = true)]

@@ -35,6 +35,9 @@ pub struct Guard {
     tickets: Tickets,
 }
 
+/// How the rights of a ticket are found.
+type Lookup = fn(&Tickets, &str) -> Option<Rights>;
+
 /// The guard, and where the control token can be read, if anywhere.
 pub struct Armed {
     /// Decides.
@@ -164,7 +167,7 @@ impl Guard {
     /// # Errors
     /// Why not, as an answer.
     pub async fn read(&self, request: &Request, feeds: &[Feed]) -> Result<Option<Rights>, Box<Response>> {
-        self.rights(request, feeds).await.map_err(|denied| Box::new(denied.response("reading")))
+        self.rights(request, feeds, Tickets::redeem).await.map_err(|denied| Box::new(denied.response("reading")))
     }
 
     /// Lets a handshake read these feeds, also where it offers to say later who it is.
@@ -172,14 +175,26 @@ impl Guard {
     /// # Errors
     /// Why not, as an answer.
     pub async fn open(&self, request: &Request, feeds: &[Feed]) -> Result<Entry, Box<Response>> {
-        match self.rights(request, feeds).await {
+        self.enter(request, feeds, Tickets::redeem).await
+    }
+
+    /// As [`Guard::open`] for a request that opens nothing, as its handshake is not one: a ticket stays good.
+    ///
+    /// # Errors
+    /// Why it would not have been let in, as an answer.
+    pub async fn would_open(&self, request: &Request, feeds: &[Feed]) -> Result<(), Box<Response>> {
+        self.enter(request, feeds, Tickets::holder).await.map(drop)
+    }
+
+    async fn enter(&self, request: &Request, feeds: &[Feed], ticket: Lookup) -> Result<Entry, Box<Response>> {
+        match self.rights(request, feeds, ticket).await {
             Err(Denied::Missing) if offers_subprotocol(request.headers()) => Ok(Entry::Unsaid),
             Err(denied) => Err(Box::new(denied.response("reading"))),
             Ok(rights) => Ok(rights.map_or(Entry::Open, Entry::With)),
         }
     }
 
-    async fn rights(&self, request: &Request, feeds: &[Feed]) -> Result<Option<Rights>, Denied> {
+    async fn rights(&self, request: &Request, feeds: &[Feed], ticket: Lookup) -> Result<Option<Rights>, Denied> {
         if matches!(self.feeds, FeedAccess::Public) {
             return Ok(None);
         }
@@ -194,7 +209,7 @@ impl Guard {
                         .to_owned(),
                 ));
             }
-            Presented::Ticket(ticket) => self.tickets.redeem(&ticket).ok_or_else(|| {
+            Presented::Ticket(word) => ticket(&self.tickets, &word).ok_or_else(|| {
                 Denied::Unknown("this ticket is not good; it opens one connection, within 30 s".to_owned())
             })?,
         };

@@ -86,10 +86,16 @@ pub async fn several(app: Arc<App>, request: Request) -> Response {
 
 async fn upgrade(app: Arc<App>, request: Request, subscriptions: Vec<Subscription>) -> Response {
     let feeds: Vec<Feed> = subscriptions.iter().map(|subscription| subscription.feed).collect();
-    // Before a ticket is taken: it may have been a proxy that has spoilt the handshake.
     let key = match accept(request.method(), request.version(), request.headers()) {
         Ok(key) => key,
-        Err(refusal) => return refused(refusal),
+        // A browser does not say why a handshake was refused; its page asks again by a plain request, and wants to be told of
+        // its token first. A ticket stays good: it may have been a proxy that has spoilt the handshake.
+        Err(refusal) => {
+            return match app.guard.would_open(&request, &feeds).await {
+                Ok(()) => refused(refusal),
+                Err(denied) => *denied,
+            };
+        }
     };
     let entry = match app.guard.open(&request, &feeds).await {
         Ok(entry) => entry,
