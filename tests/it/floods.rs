@@ -4,11 +4,16 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, SockRef, Socket as RawSocket, Type};
-use veloflux::limits::{INBOUND_MESSAGES_BURST, REQUEST_BODY_TIMEOUT, WRITE_TIMEOUT};
-use veloflux::protocol::Feed;
+use socket2::{Domain, SockFilter, SockRef, Socket as RawSocket, Type};
+use veloflux::limits::{
+    EVENT_STREAM_KEEP_ALIVE, INBOUND_MESSAGES_BURST, REQUEST_BODY_TIMEOUT, UNACKNOWLEDGED_TIMEOUT, WRITE_TIMEOUT,
+};
+use veloflux::protocol::{Feed, SERVER_PING_INTERVAL, SERVER_PING_TIMEOUT};
 
-use crate::support::{Frame, PATIENCE, Socket, TestServer, eventually};
+use crate::support::{Events, Frame, PATIENCE, Socket, TestServer, eventually};
+
+/// A program for the kernel that lets nothing through to a socket (`BPF_RET`, of 0 bytes).
+const TAKE_NOTHING: SockFilter = SockFilter::new(6, 0, 0, 0);
 
 /// One figure of `/metrics`.
 fn figure(server: &TestServer, name: &str) -> f64 {
@@ -200,4 +205,31 @@ fn whoever_takes_a_long_list_drop_by_drop_is_cut_off() {
         std::thread::sleep(Duration::from_millis(250));
     }
     assert!(began.elapsed() >= WRITE_TIMEOUT, "it had its time: {:?}", began.elapsed());
+}
+
+#[test]
+fn peers_that_vanish_without_a_word_are_found_out() {
+    let server = TestServer::start();
+    server.control(r#"{"action":"pause","type":"billing"}"#);
+    let mut present = server.open(Feed::Metrics);
+    // One that is sent to all the time, one that is sent nothing but pings, and a reader of an event stream.
+    let told = Socket::open(server.address(), &Feed::Metrics.path());
+    let untold = Socket::open(server.address(), &Feed::Billing.path());
+    let events = Events::open(&server, "/api/events/metrics", "");
+    eventually(PATIENCE, || match figure(&server, "veloflux_connections{}") {
+        4.0 => Ok(()),
+        other => Err(format!("{other} are connected")),
+    });
+    // Their machine is off: its kernel acknowledges nothing, and answers nothing. They stay open at their end.
+    for stream in [told.another(), untold.another(), events.another()] {
+        SockRef::from(&stream).attach_filter(&[TAKE_NOTHING]).expect("a socket option");
+    }
+    let began = Instant::now();
+    let bound = (SERVER_PING_INTERVAL + SERVER_PING_TIMEOUT).max(EVENT_STREAM_KEEP_ALIVE + UNACKNOWLEDGED_TIMEOUT);
+    while figure(&server, "veloflux_connections{}") > 1.0 {
+        assert!(began.elapsed() < bound + PATIENCE, "they are still held to be there");
+        assert_eq!(present.json_within(PATIENCE)["type"], "metrics", "nobody else notices");
+    }
+    let ended = |code: &str| figure(&server, &format!("veloflux_connections_closed_total{{code=\"{code}\"}}"));
+    assert_eq!(ended("none") + ended("4008"), 2.0, "the kernel gives up, or nobody answers a ping");
 }

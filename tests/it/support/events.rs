@@ -53,6 +53,11 @@ impl Events {
         events
     }
 
+    /// The same connection once more.
+    pub(crate) fn another(&self) -> TcpStream {
+        self.stream.get_ref().try_clone().expect("one more descriptor")
+    }
+
     /// Opens it as a browser does that has seen this.
     pub(crate) fn after(server: &TestServer, path: &str, last: EventId) -> Events {
         Events::open(server, path, &format!("Last-Event-ID: {last}\r\n"))
