@@ -71,6 +71,13 @@ pub const SOURCE_INTERVAL: Duration = Duration::from_secs(2);
 /// Intervals without a reading after which what a source last said says nothing any more.
 pub const SOURCE_MISSES_MAX: u32 = 3;
 
+/// Readings after which a counter that is not there any more is forgotten: ten minutes, at the usual interval.
+pub const COUNTER_MEMORY_READINGS: u64 = 300;
+
+/// Requests that may have been counted between two readings. No fleet has a trillion of them in a few seconds; a program that
+/// says so shows something else, and is not billed.
+pub const REQUESTS_PER_READING_MAX: u64 = 1_000_000_000_000;
+
 /// Time between two attempts to tell a source what an operator wants of a backend.
 pub const INTENT_RETRY_INTERVAL: Duration = Duration::from_secs(5);
 

@@ -1,7 +1,9 @@
 //! Stopping: a token that tells every task to leave, and a tracker that knows whether they have.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 
+use futures_util::FutureExt;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tokio_util::task::TaskTracker;
@@ -10,6 +12,7 @@ use tokio_util::task::TaskTracker;
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     token: CancellationToken,
+    failed: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -26,6 +29,25 @@ impl Shutdown {
         F::Output: Send + 'static,
     {
         self.tasks.spawn(task)
+    }
+
+    /// Starts work without which the rest would go on telling what is no longer so. It is dropped at an await when the
+    /// shutdown begins. If it panics before, [`Shutdown::failed`] resolves.
+    pub fn rely_on(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let shutdown = self.clone();
+        self.spawn(async move {
+            // Nobody looks at what it has left behind.
+            let work = AssertUnwindSafe(work).catch_unwind();
+            tokio::select! {
+                () = shutdown.begun() => {}
+                Err(_) = work => shutdown.failed.cancel(),
+            }
+        });
+    }
+
+    /// Resolves once something that is relied on has panicked. Safe to drop and to await again.
+    pub fn failed(&self) -> WaitForCancellationFuture<'_> {
+        self.failed.cancelled()
     }
 
     /// Does some work in a task of its own, and gives what came of it. Whoever waits for that may be dropped: the work is
@@ -63,5 +85,22 @@ impl Shutdown {
     pub async fn ended(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_relied_on_is_missed_when_it_panics_and_ends_with_the_rest() {
+        let shutdown = Shutdown::new();
+        shutdown.rely_on(std::future::ready(()));
+        shutdown.rely_on(std::future::pending());
+        assert!(tokio::time::timeout(std::time::Duration::from_secs(1), shutdown.failed()).await.is_err());
+        shutdown.rely_on(async { panic!("on purpose") });
+        shutdown.failed().await;
+        shutdown.begin();
+        shutdown.ended().await;
     }
 }

@@ -31,6 +31,9 @@ use crate::serve::reload::Reloader;
 use crate::serve::{App, listener, routes};
 use crate::shutdown::Shutdown;
 
+/// What stops the server in place of a signal: a feed that would go on telling what is no longer so is worse than none.
+const FAILURE: &str = "a failure";
+
 /// Runs the server until it is told to stop.
 pub(super) async fn run(args: ServeArgs, inherited: Result<Option<TcpListener>, String>) -> Exit {
     let talk = Talk { volume: Volume::Normal, paint: Paint::stderr(Wish::Auto), indent: 0 };
@@ -168,7 +171,11 @@ async fn serve(
     manager::ready(&url).await;
 
     let told = loop {
-        match signals.next().await {
+        let told = tokio::select! {
+            told = signals.next() => told,
+            () = work.failed() => FAILURE,
+        };
+        match told {
             HANGUP => {
                 manager::reloading().await;
                 reloader.reload_by(HANGUP).await;
@@ -177,11 +184,16 @@ async fn serve(
             told => break told,
         }
     };
-    let farewell = match told {
-        RESTART => Farewell::restart(world.connections.get()),
-        _ => Farewell::Stop,
+    let (farewell, exit) = match told {
+        RESTART => (Farewell::restart(world.connections.get()), Exit::Done),
+        // Whoever watches over us starts another.
+        FAILURE => (Farewell::restart(world.connections.get()), Exit::Failed),
+        _ => (Farewell::Stop, Exit::Done),
     };
-    tracing::info!(signal = told, ?farewell, "stopping");
+    if exit == Exit::Failed {
+        tracing::error!("what measures has panicked, which is a fault of this program; please report it");
+    }
+    tracing::info!(by = told, ?farewell, "stopping");
     manager::stopping().await;
     world.audit.write(Record::of_server("stop", json!({"by": told}))).await;
     let drained = tokio::select! {
@@ -199,7 +211,7 @@ async fn serve(
         );
     }
     drop(announced);
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// No new connections, a close frame to every client, the ledger flushed, then wait for everybody to leave.

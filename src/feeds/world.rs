@@ -53,11 +53,11 @@ impl World {
         let meter = Meter::open(&settings.state_dir, settings.tariff.clone(), Arc::clone(&requests.metered));
         let audit = Trail::open(settings.audit.as_deref());
         let vitals = Arc::new(Vitals::new(&settings.state_dir, Arc::clone(&meter), Arc::clone(&audit)));
-        until(shutdown, Arc::clone(&fleet).run());
-        until(shutdown, Arc::clone(&dependencies).run());
-        until(shutdown, Arc::clone(&meter).run());
-        until(shutdown, Arc::clone(&audit).run());
-        until(shutdown, Arc::clone(&vitals).run());
+        shutdown.rely_on(Arc::clone(&fleet).run());
+        shutdown.rely_on(Arc::clone(&dependencies).run());
+        shutdown.rely_on(Arc::clone(&meter).run());
+        shutdown.rely_on(Arc::clone(&audit).run());
+        shutdown.rely_on(Arc::clone(&vitals).run());
         Arc::new(World {
             settings: RwLock::new(Arc::new(settings)),
             started: Instant::now(),
@@ -114,17 +114,6 @@ fn dependency_checks(settings: &Settings) -> Vec<CheckSpec> {
 fn checks_at_once() -> usize {
     let limit = descriptors().map_or(u64::MAX, |(_, limit)| limit);
     usize::try_from(limit / 8).unwrap_or(usize::MAX).clamp(1, CHECKS_AT_ONCE_MAX)
-}
-
-/// Runs something that never ends by itself until the shutdown begins. It is safe to drop at any await.
-fn until(shutdown: &Shutdown, work: impl Future<Output = ()> + Send + 'static) {
-    let stop = shutdown.clone();
-    shutdown.spawn(async move {
-        tokio::select! {
-            () = stop.begun() => {}
-            () = work => {}
-        }
-    });
 }
 
 /// A number that goes up and down. Clones are the same number.

@@ -5,7 +5,8 @@
 mod config;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
 use url::Url;
@@ -28,16 +29,8 @@ const CONFIG: &str = "/etc/nginx/nginx.conf";
 struct Nginx {
     config: PathBuf,
     status: Option<(Fetcher, Url)>,
-    count: Mutex<Count>,
-}
-
-/// What the page showed, and how much of it was us.
-#[derive(Debug, Default)]
-struct Count {
-    shown: u64,
-    ours: u64,
-    /// What we have asked since, without an answer: a server that hangs answers it when it goes on, and counts it.
-    unanswered: u64,
+    /// Questions since the last answer: a server that hangs answers them when it goes on, and counts them.
+    unanswered: AtomicU64,
 }
 
 fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
@@ -50,7 +43,7 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
         }
     };
     let config = options.file.clone().unwrap_or_else(|| PathBuf::from(CONFIG));
-    Ok(Arc::new(Nginx { config, status, count: Mutex::default() }))
+    Ok(Arc::new(Nginx { config, status, unanswered: AtomicU64::new(0) }))
 }
 
 /// What a configuration without includes and a page of status say.
@@ -67,40 +60,23 @@ impl Source for Nginx {
             let backends = backends.map_err(|error| error.to_string())??;
             let Some((fetcher, url)) = &self.status else { return Ok(Reading { backends, requests: Vec::new() }) };
             // This may be dropped while it waits, at its deadline.
-            self.count().unanswered += 1;
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
             let page = fetcher.ask(url.clone()).await.map_err(|(why, heard)| {
                 if heard == Heard::Nothing {
-                    self.count().unanswered -= 1;
+                    self.unanswered.fetch_sub(1, Ordering::Relaxed);
                 }
                 why
             })?;
             let shown = requests(&String::from_utf8_lossy(&page.body))
                 .ok_or_else(|| format!("`{}` shows no status of nginx; is `stub_status` there?", url.path()))?;
-            let requests = vec![Counter::new("requests", self.count().others(shown))];
+            let ours = self.unanswered.swap(0, Ordering::Relaxed);
+            let requests = vec![Counter { ours, ..Counter::new("requests", shown) }];
             Ok(Reading { backends, requests })
         })
     }
 
     fn counts(&self) -> bool {
         self.status.is_some()
-    }
-}
-
-impl Nginx {
-    fn count(&self) -> MutexGuard<'_, Count> {
-        self.count.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Count {
-    /// The requests of others, by an answer that has just come. What we have asked a process that is gone is forgotten with
-    /// it.
-    fn others(&mut self, shown: u64) -> u64 {
-        let asked = std::mem::take(&mut self.unanswered);
-        // Not all of them need have arrived.
-        self.ours = if shown < self.shown { 1 } else { self.ours + asked.min(shown - self.shown) };
-        self.shown = shown;
-        shown.saturating_sub(self.ours)
     }
 }
 
@@ -123,21 +99,5 @@ mod tests {
         for other in ["", "<html>\n\n 1 2 3", "Active connections: 1\nx\n 1 2"] {
             assert_eq!(requests(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn what_we_ask_ourselves_does_not_count() {
-        let mut count = Count::default();
-        let mut asked = |unanswered: u64, shown: u64| {
-            count.unanswered += unanswered;
-            count.others(shown)
-        };
-        assert_eq!(asked(1, 11), 10);
-        assert_eq!(asked(1, 12), 10);
-        assert_eq!(asked(1, 20), 17);
-        assert_eq!(asked(4, 25), 18, "it hung, and has answered all of them now");
-        assert_eq!(asked(4, 26), 18, "they have never arrived");
-        assert_eq!(asked(1, 1), 0, "restarted");
-        assert_eq!(asked(1, 5), 3);
     }
 }

@@ -158,8 +158,11 @@ impl Poller {
         let state = &mut *state;
         let changed = match result {
             Ok(reading) => {
-                let more = state.tally.fold(&reading.requests);
-                state.counted += more;
+                let more = state.tally.fold(&reading.requests).unwrap_or_else(|absurd| {
+                    tracing::warn!(source = spec.name, "{absurd}");
+                    0
+                });
+                state.counted = state.counted.saturating_add(more);
                 (self.count)(more);
                 let seen = seen(&state.seen, reading.backends, at);
                 let recovered = state.fault.take().is_some();

@@ -54,12 +54,14 @@ pub struct Counter {
     pub value: u64,
     /// How many of them do not count, as our own readings. It may come a moment late.
     pub aside: u64,
+    /// How many since the reading before may be our own questions, where the source does not tell which are.
+    pub ours: u64,
 }
 
 impl Counter {
     /// One of which all count.
     pub fn new(name: impl Into<String>, value: u64) -> Counter {
-        Counter { name: name.into(), value, aside: 0 }
+        Counter { name: name.into(), value, aside: 0, ours: 0 }
     }
 }
 

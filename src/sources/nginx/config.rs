@@ -3,10 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use glob::{MatchOptions, Pattern, glob_with};
+
 use crate::limits::{NGINX_DEPTH_MAX, NGINX_FILES_MAX, SOURCE_BODY_BYTES_MAX};
 use crate::net::fault::io_words;
 use crate::protocol::Admin;
 use crate::sources::Record;
+
+/// A star stands for no slash, and for no dot at the beginning of a name.
+const AS_A_SHELL: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 /// A piece of the text.
 #[derive(Debug, PartialEq)]
@@ -29,7 +35,7 @@ struct Reader {
 
 /// The servers of every upstream block.
 pub(super) fn upstreams(path: &Path) -> Result<Vec<Record>, String> {
-    let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
     let mut reader = Reader { folder, files: 0, depth: 0, records: Vec::new() };
     reader.file(path)?;
     Ok(reader.records)
@@ -44,13 +50,8 @@ pub(super) fn upstreams_of(text: &[u8]) -> Result<Vec<Record>, String> {
 
 impl Reader {
     fn file(&mut self, path: &Path) -> Result<(), String> {
+        self.room()?;
         self.files += 1;
-        if self.files > NGINX_FILES_MAX || self.depth > NGINX_DEPTH_MAX {
-            return Err(format!(
-                "includes more than {NGINX_FILES_MAX} files, or more than {NGINX_DEPTH_MAX} in each other; does one \
-                 include itself?"
-            ));
-        }
         self.depth += 1;
         let shown = path.display();
         let unreadable = |error: std::io::Error| format!("`{shown}` cannot be read: {}", io_words(&error));
@@ -63,6 +64,17 @@ impl Reader {
         self.depth -= 1;
         // The innermost file is the one to look into.
         read.map_err(|why| if why.contains('`') { why } else { format!("`{shown}` {why}") })
+    }
+
+    /// Whether one more file may be read.
+    fn room(&self) -> Result<(), String> {
+        if self.files < NGINX_FILES_MAX && self.depth <= NGINX_DEPTH_MAX {
+            return Ok(());
+        }
+        Err(format!(
+            "includes more than {NGINX_FILES_MAX} files, or more than {NGINX_DEPTH_MAX} in each other; does one include \
+             itself?"
+        ))
     }
 
     fn text(&mut self, text: &[u8]) -> Result<(), String> {
@@ -106,40 +118,30 @@ impl Reader {
         if depth > 0 { Err("ends inside a block".to_owned()) } else { Ok(()) }
     }
 
-    /// Reads the files that a pattern means, in the order of their names. None is no mistake where there is a star.
+    /// Reads the files that a pattern means, in the order of their names. None is no mistake where there is a star; a folder
+    /// that cannot be read is one, for nobody knows what is in it.
     fn include(&mut self, pattern: &str) -> Result<(), String> {
-        let path = self.folder.join(pattern);
-        if !pattern.contains(['*', '?']) {
-            return self.file(&path);
+        if !pattern.contains(['*', '?', '[']) {
+            return self.file(&self.folder.join(pattern));
         }
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-            return Ok(());
-        };
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut found: Vec<PathBuf> = entries
-            .filter(|entry| {
-                entry.file_name().to_str().is_some_and(|entry| !entry.starts_with('.') && fits(name, entry))
-            })
-            .map(|entry| entry.path())
-            .filter(|path| path.is_file())
-            .collect();
-        found.sort();
-        found.iter().try_for_each(|path| self.file(path))
-    }
-}
-
-/// Whether a name is one of those a pattern with `*` and `?` means.
-fn fits(pattern: &str, name: &str) -> bool {
-    match (pattern.chars().next(), name.chars().next()) {
-        (None, None) => true,
-        (Some('*'), _) => {
-            let rest = &pattern[1..];
-            name.char_indices().map(|(at, _)| at).chain([name.len()]).any(|at| fits(rest, &name[at..]))
+        self.room()?;
+        // Two stars mean what one does, and are something else in other patterns.
+        let mut pattern = pattern.to_owned();
+        while pattern.contains("**") {
+            pattern = pattern.replace("**", "*");
         }
-        (Some(wanted), Some(letter)) if wanted == '?' || wanted == letter => {
-            fits(&pattern[wanted.len_utf8()..], &name[letter.len_utf8()..])
+        if !pattern.starts_with('/') {
+            pattern = format!("{}/{pattern}", Pattern::escape(&self.folder.to_string_lossy()));
         }
-        _ => false,
+        let found = glob_with(&pattern, AS_A_SHELL).map_err(|error| format!("includes `{pattern}`: {}", error.msg))?;
+        for path in found {
+            let path = path
+                .map_err(|error| format!("`{}` cannot be read: {}", error.path().display(), io_words(error.error())))?;
+            if path.is_file() {
+                self.file(&path)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -253,6 +255,29 @@ mod tests {
     }
 
     #[test]
+    fn every_part_of_a_path_may_be_a_pattern() {
+        let records = read(&[
+            ("nginx.conf", "include sites/*/[a-m]?.conf; include *******************************x;"),
+            ("sites/two/m2.conf", "upstream c { server c; }"),
+            ("sites/one/b1.conf", "upstream b { server b; }"),
+            ("sites/one/a1.conf", "upstream a { server a; }"),
+            ("sites/one/n1.conf", "upstream no { server no; }"),
+            ("sites/.hidden/a1.conf", "upstream no { server no; }"),
+            (&"a".repeat(200), ""),
+        ]);
+        let pools: Vec<String> = records.expect("records").into_iter().map(|record| record.0).collect();
+        assert_eq!(pools, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_text_alone_reads_nothing_beside_it() {
+        for pattern in ["/proc/*", "*", "/etc/passwd"] {
+            let why = upstreams_of(format!("include {pattern};").as_bytes()).expect_err("no file may be read");
+            assert!(why.contains("includes more than"), "{why}");
+        }
+    }
+
+    #[test]
     fn what_is_broken_is_said_with_its_file() {
         for (text, words) in [
             ("http { upstream a { server x; }", "ends inside a block"),
@@ -260,6 +285,7 @@ mod tests {
             ("a 'b", "ends inside quotes"),
             ("include none.conf;", "no such file"),
             ("include nginx.conf;", "does one include itself?"),
+            ("include [a.conf;", "includes `"),
         ] {
             let why = read(&[("nginx.conf", text)]).expect_err(text);
             assert!(why.contains(words), "{text}: {why}");
@@ -274,7 +300,6 @@ mod tests {
                 let mut reader = Reader { folder: PathBuf::from("/nowhere"), files: 0, depth: 0, records: Vec::new() };
                 let _ = reader.directives(&tokens);
             }
-            let _ = fits(&words.chars().take(8).collect::<String>(), &text.chars().take(20).collect::<String>());
         }
     }
 }
