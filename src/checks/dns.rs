@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use super::ProbeOptions;
 use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, listed, peer_words};
+use super::{ProbeOptions, Shared};
 use crate::net::dns::{Answer, Question, RECORD_TYPES};
 use crate::net::{Fault, Target, resolve};
 
@@ -20,7 +20,7 @@ enum Dns {
     Server { server: Target, question: Question },
 }
 
-fn new(target: &Target, _options: &ProbeOptions) -> Prepared {
+fn new(target: &Target, _options: &ProbeOptions, _shared: &Shared) -> Prepared {
     if target.user().is_some() || target.password().is_some() {
         return Err(format!("a check of kind `dns` sends no user and password; write `{target}`"));
     }
@@ -116,7 +116,10 @@ mod tests {
                 "`type=ANY` is not one of `A`, `NS`, `CNAME`, `SOA`, `PTR`, `MX`, `TXT`, `AAAA` and `SRV`",
             ),
         ] {
-            assert_eq!(new(&Target::parse(url).expect(url), &ProbeOptions::default()).err().as_deref(), Some(words));
+            assert_eq!(
+                new(&Target::parse(url).expect(url), &ProbeOptions::default(), &Shared::default()).err().as_deref(),
+                Some(words)
+            );
         }
     }
 }

@@ -11,11 +11,11 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, TE, USER_AGENT};
 use http::{Method, Request, Uri, Version};
 use rustls::ClientConfig;
 
-use super::ProbeOptions;
 use super::connection::{bounded, dialled};
 use super::options::name;
 use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words};
+use super::{ProbeOptions, Shared};
 use crate::limits::CHECK_READ_BYTES;
 use crate::net::{Fault, Target};
 
@@ -42,12 +42,12 @@ struct Grpc {
     question: Bytes,
 }
 
-fn new(target: &Target, options: &ProbeOptions) -> Prepared {
+fn new(target: &Target, options: &ProbeOptions, shared: &Shared) -> Prepared {
     if target.user().is_some() || target.password().is_some() || target.query().is_some() {
         return Err(format!("a check of kind `grpc` has no user, no password and no query; write `{target}`"));
     }
     let tls = if target.scheme() == "grpcs" {
-        Some(options.tls(&["h2"])?)
+        Some(options.tls(shared, &["h2"])?)
     } else {
         options.without_tls(target)?;
         None
@@ -195,12 +195,14 @@ mod tests {
 
     #[test]
     fn what_grpc_has_no_use_for_is_refused() {
-        let error = new(&Target::parse("grpc://h:1/x?y=z").expect("a target"), &ProbeOptions::default()).err();
+        let error =
+            new(&Target::parse("grpc://h:1/x?y=z").expect("a target"), &ProbeOptions::default(), &Shared::default())
+                .err();
         let words = "a check of kind `grpc` has no user, no password and no query; write `grpc://h:1/x`";
         assert_eq!(error.as_deref(), Some(words));
         for (length, fits) in [(127, true), (128, false)] {
             let target = Target::parse(&format!("grpc://h:1/{}", "x".repeat(length))).expect("a target");
-            assert_eq!(new(&target, &ProbeOptions::default()).is_ok(), fits);
+            assert_eq!(new(&target, &ProbeOptions::default(), &Shared::default()).is_ok(), fits);
         }
     }
 }

@@ -10,11 +10,11 @@ use bytes::Bytes;
 use http::Method;
 use http::header::{CONNECTION, HOST, HeaderMap, HeaderValue};
 
-use super::ProbeOptions;
 use super::body::Wanted;
-use super::options::{name, trusting};
+use super::options::name;
 use super::outcome::missed;
 use super::probe::{Ask, Asking, Kind, Prepared};
+use super::{ProbeOptions, Shared};
 use crate::net::Target;
 use crate::net::http::{HttpClient, Request};
 use crate::net::tls::Trust;
@@ -41,16 +41,19 @@ pub(super) const KIND: Kind = Kind {
 /// What passes when the user says nothing.
 const PASSES: RangeInclusive<u16> = 200..=399;
 
+/// What we speak, over TLS.
+const ALPN: &[&str] = &["http/1.1"];
+
 struct Http {
     client: HttpClient,
     request: Request,
     /// Method and path as they stand in messages: a query may hold a secret.
     asked: String,
     expected: Vec<RangeInclusive<u16>>,
-    wanted: Wanted,
+    wanted: Arc<Wanted>,
 }
 
-fn new(target: &Target, options: &ProbeOptions) -> Prepared {
+fn new(target: &Target, options: &ProbeOptions, shared: &Shared) -> Prepared {
     if target.user().is_some() || target.password().is_some() {
         return Err(format!("a check of kind `http` sends no user and password; write `{target}`"));
     }
@@ -71,20 +74,19 @@ fn new(target: &Target, options: &ProbeOptions) -> Prepared {
         let value = HeaderValue::from_str(host).map_err(|_| format!("`{host}` cannot stand in a `Host` header"))?;
         headers.insert(HOST, value);
     }
-    let alpn = ["http/1.1"];
     let tls = if target.scheme() == "https" {
-        options.tls(&alpn)?
+        options.tls(shared, ALPN)?
     } else {
         options.without_tls(target)?;
         // It is never used, as nobody follows a redirect: no reason to read the authorities of the machine.
-        trusting(Trust::Anyone, &alpn)?
+        shared.tls(Trust::Anyone, ALPN)?
     };
     Ok(Arc::new(Http {
         client: HttpClient::for_checks(&tls),
         asked: format!("{method} {}", url.path()),
         request: Request { method, url, headers, body: Bytes::new() },
         expected: if options.status.is_empty() { vec![PASSES] } else { options.status.clone() },
-        wanted: Wanted::new(options)?,
+        wanted: shared.wanted(options)?,
     }))
 }
 
@@ -157,7 +159,7 @@ mod tests {
             ),
         ] {
             let target = Target::parse(url).expect(url);
-            assert_eq!(new(&target, &options).err().as_deref(), Some(error));
+            assert_eq!(new(&target, &options, &Shared::default()).err().as_deref(), Some(error));
         }
     }
 }

@@ -18,6 +18,7 @@ mod outcome;
 mod postgres;
 mod probe;
 mod redis;
+mod shared;
 mod state;
 mod tcp;
 mod template;
@@ -29,6 +30,7 @@ use std::time::Duration;
 pub use monitor::Monitor;
 pub use options::ProbeOptions;
 pub use probe::{Kind, Probe};
+pub use shared::Shared;
 pub use template::Template;
 
 use crate::protocol::{Health, Timestamp};

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::ProbeOptions;
 use super::connection::dialled;
 use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words};
+use super::{ProbeOptions, Shared};
 use crate::net::dial::Stream;
 use crate::net::{Fault, Target};
 
@@ -46,7 +46,7 @@ struct Mysql {
     user: Option<String>,
 }
 
-fn new(target: &Target, _options: &ProbeOptions) -> Prepared {
+fn new(target: &Target, _options: &ProbeOptions, _shared: &Shared) -> Prepared {
     if target.password().is_some() {
         return Err(format!(
             "a check of kind `mysql` knows no password; write `mysql://USER@{}` with a user who needs none, or no user",
@@ -192,7 +192,10 @@ mod tests {
             ("mysql://h/shop", "a check of kind `mysql` has no path and no query; write `mysql://h:3306`"),
             ("mysql://a%00b@h", "the user of `mysql://h:3306` cannot be sent"),
         ] {
-            assert_eq!(new(&Target::parse(url).expect(url), &ProbeOptions::default()).err().as_deref(), Some(words));
+            assert_eq!(
+                new(&Target::parse(url).expect(url), &ProbeOptions::default(), &Shared::default()).err().as_deref(),
+                Some(words)
+            );
         }
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use url::Url;
 
+use super::Shared;
 use crate::net::Target;
-use crate::net::tls::{self, Sessions, TlsOptions, Trust};
+use crate::net::tls::Trust;
 use crate::secret::Secret;
 
 /// What the user may say about how a target is asked. Each kind of check knows some of it and refuses the rest.
@@ -123,19 +124,14 @@ impl ProbeOptions {
         }
     }
 
-    /// How to speak TLS. A check wants to see the certificate each time, so no session is resumed.
-    pub(super) fn tls(&self, alpn: &[&str]) -> Result<Arc<ClientConfig>, String> {
+    /// How to speak TLS.
+    pub(super) fn tls(&self, shared: &Shared, alpn: &'static [&'static str]) -> Result<Arc<ClientConfig>, String> {
         let trust = match (&self.cacert, self.insecure) {
             (Some(_), true) => return Err("`cacert` and `insecure` contradict each other; leave one out".to_owned()),
             (Some(path), false) => Trust::PlatformAnd(path.clone()),
             (None, true) => Trust::Anyone,
             (None, false) => Trust::Platform,
         };
-        trusting(trust, alpn)
+        shared.tls(trust, alpn)
     }
-}
-
-/// A TLS configuration of a check.
-pub(super) fn trusting(trust: Trust, alpn: &[&str]) -> Result<Arc<ClientConfig>, String> {
-    tls::client_config(&TlsOptions { trust, identity: None }, Sessions::Fresh, alpn).map_err(|bad| bad.to_string())
 }

@@ -13,11 +13,11 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, Error, NoTls};
 use tokio_rustls::TlsConnector;
 
-use super::ProbeOptions;
 use super::connection::{bounded, dialled};
-use super::options::{name, trusting};
+use super::options::name;
 use super::outcome::{Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, listed, peer_words, without};
+use super::{ProbeOptions, Shared};
 use crate::net::dial::Stream;
 use crate::net::tls::Trust;
 use crate::net::{Fault, Target};
@@ -52,7 +52,7 @@ enum Encryption {
     Always(Arc<ClientConfig>),
 }
 
-fn new(target: &Target, options: &ProbeOptions) -> Prepared {
+fn new(target: &Target, options: &ProbeOptions, shared: &Shared) -> Prepared {
     let password = options.password_for(target)?;
     let database = target.path_text().ok_or_else(|| format!("the database in `{target}` is not UTF-8"))?;
     let login = match target.user() {
@@ -73,11 +73,11 @@ fn new(target: &Target, options: &ProbeOptions) -> Prepared {
         }
         None => None,
     };
-    Ok(Arc::new(Postgres { target: target.clone(), encryption: encryption(target, options)?, login, password }))
+    Ok(Arc::new(Postgres { target: target.clone(), encryption: encryption(target, options, shared)?, login, password }))
 }
 
 /// What the query of the URL and the options say about TLS.
-fn encryption(target: &Target, options: &ProbeOptions) -> Result<Encryption, String> {
+fn encryption(target: &Target, options: &ProbeOptions, shared: &Shared) -> Result<Encryption, String> {
     let mut mode = "prefer".to_owned();
     for (key, value) in target.url().query_pairs() {
         if key != "sslmode" {
@@ -86,8 +86,8 @@ fn encryption(target: &Target, options: &ProbeOptions) -> Result<Encryption, Str
         mode = value.into_owned();
     }
     let unless_told = |trust: Trust| match options.cacert.is_some() || options.insecure {
-        true => options.tls(&[]),
-        false => trusting(trust, &[]),
+        true => options.tls(shared, &[]),
+        false => shared.tls(trust, &[]),
     };
     match mode.as_str() {
         "disable" => {
@@ -212,7 +212,7 @@ mod tests {
             ("postgres://h?sslmode=disable", &insecure, "`insecure` is about TLS, and `postgres://` has none"),
         ] {
             let target = Target::parse(url).expect(url);
-            assert_eq!(new(&target, options).err().as_deref(), Some(error));
+            assert_eq!(new(&target, options, &Shared::default()).err().as_deref(), Some(error));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::outcome::Found;
-use super::{KINDS, ProbeOptions, command};
+use super::{KINDS, ProbeOptions, Shared, command};
 use crate::net::Target;
 pub(super) use crate::net::fault::peer_words;
 use crate::secret::Secret;
@@ -20,7 +20,7 @@ pub struct Kind {
     /// The options it knows.
     pub(super) options: &'static [&'static str],
     /// Prepares everything that one question after the other can share.
-    pub(super) new: fn(&Target, &ProbeOptions) -> Prepared,
+    pub(super) new: fn(&Target, &ProbeOptions, &Shared) -> Prepared,
 }
 
 /// What a kind makes of a target and options, or why it makes nothing of them.
@@ -49,6 +49,14 @@ impl Probe {
     /// # Errors
     /// What the target or the options have wrong, and what to write instead.
     pub fn new(target: &Target, options: &ProbeOptions) -> Result<Probe, String> {
+        Probe::sharing(target, options, &Shared::default())
+    }
+
+    /// The same, with what was made of these options for another target.
+    ///
+    /// # Errors
+    /// As [`Probe::new`].
+    pub fn sharing(target: &Target, options: &ProbeOptions, shared: &Shared) -> Result<Probe, String> {
         let scheme = target.scheme();
         let Some(kind) = KINDS.iter().find(|kind| kind.schemes.contains(&scheme)) else {
             let known: Vec<&str> = KINDS.iter().flat_map(|kind| kind.schemes).copied().collect();
@@ -61,7 +69,7 @@ impl Probe {
             };
             return Err(format!("a check of kind `{}` has no `{unknown}`; {takes}", kind.name));
         }
-        let how = (kind.new)(target, options)?;
+        let how = (kind.new)(target, options, shared)?;
         Ok(Probe { kind: kind.name, target: target.to_string(), how })
     }
 

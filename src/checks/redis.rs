@@ -6,11 +6,11 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisConnectionInfo, RedisError, cmd};
 use rustls::ClientConfig;
 
-use super::ProbeOptions;
 use super::connection::{bounded, dialled};
 use super::options::name;
 use super::outcome::{Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words, without};
+use super::{ProbeOptions, Shared};
 use crate::net::{Fault, Target};
 use crate::secret::Secret;
 
@@ -30,9 +30,9 @@ struct Redis {
     database: Option<u32>,
 }
 
-fn new(target: &Target, options: &ProbeOptions) -> Prepared {
+fn new(target: &Target, options: &ProbeOptions, shared: &Shared) -> Prepared {
     let tls = if target.scheme() == "rediss" {
-        Some(options.tls(&[])?)
+        Some(options.tls(shared, &[])?)
     } else {
         options.without_tls(target)?;
         None
@@ -121,7 +121,7 @@ mod tests {
             ("redis://h?protocol=resp3", "a check of kind `redis` has no query; write `redis://h:6379`"),
         ] {
             let target = Target::parse(url).expect(url);
-            assert_eq!(new(&target, &ProbeOptions::default()).err().as_deref(), Some(error));
+            assert_eq!(new(&target, &ProbeOptions::default(), &Shared::default()).err().as_deref(), Some(error));
         }
     }
 }

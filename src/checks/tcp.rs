@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::ProbeOptions;
 use super::connection::{bounded, dialled, nothing_beyond_the_address};
 use super::options::name;
 use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words};
+use super::{ProbeOptions, Shared};
 use crate::limits::CHECK_READ_BYTES;
 use crate::net::{Fault, Target};
 
@@ -21,7 +21,7 @@ struct Tcp {
     expect: Option<String>,
 }
 
-fn new(target: &Target, options: &ProbeOptions) -> Prepared {
+fn new(target: &Target, options: &ProbeOptions, _shared: &Shared) -> Prepared {
     nothing_beyond_the_address("tcp", target)?;
     Ok(Arc::new(Tcp { target: target.clone(), send: options.send.clone(), expect: options.expect.clone() }))
 }
@@ -68,7 +68,8 @@ mod tests {
         for (url, what) in
             [("tcp://u@h:1", "user"), ("tcp://:p@h:1", "password"), ("tcp://h:1/x", "path"), ("tcp://h:1?x", "query")]
         {
-            let error = new(&Target::parse(url).expect(url), &ProbeOptions::default()).err().expect(url);
+            let error =
+                new(&Target::parse(url).expect(url), &ProbeOptions::default(), &Shared::default()).err().expect(url);
             assert_eq!(error, format!("a check of kind `tcp` has no {what}; write `tcp://h:1`"));
         }
     }

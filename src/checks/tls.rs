@@ -8,11 +8,11 @@ use std::time::SystemTime;
 
 use rustls::ClientConfig;
 
-use super::ProbeOptions;
 use super::connection::{dialled, nothing_beyond_the_address};
 use super::options::name;
 use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared};
+use super::{ProbeOptions, Shared};
 use crate::net::certificate::{days, not_after};
 use crate::net::dial::Stream;
 use crate::net::{Fault, Target};
@@ -45,7 +45,7 @@ struct Days {
     critical: i64,
 }
 
-fn new(target: &Target, options: &ProbeOptions) -> Prepared {
+fn new(target: &Target, options: &ProbeOptions, shared: &Shared) -> Prepared {
     nothing_beyond_the_address("tls", target)?;
     let critical =
         options.critical_days.unwrap_or_else(|| CRITICAL_DAYS.min(options.warn_days.unwrap_or(CRITICAL_DAYS)));
@@ -54,7 +54,7 @@ fn new(target: &Target, options: &ProbeOptions) -> Prepared {
         return Err(format!("`warn_days = {warn}` is less than the `critical_days` of {critical}; nothing would warn"));
     }
     let days = Days { warn: warn.into(), critical: critical.into() };
-    Ok(Arc::new(Tls { target: target.clone(), config: options.tls(&[])?, days }))
+    Ok(Arc::new(Tls { target: target.clone(), config: options.tls(shared, &[])?, days }))
 }
 
 impl Ask for Tls {
@@ -141,7 +141,8 @@ mod tests {
     fn what_would_never_warn_is_refused() {
         let target = Target::parse("tls://h:443").expect("a target");
         let with = |warn_days, critical_days| {
-            new(&target, &ProbeOptions { warn_days, critical_days, ..ProbeOptions::default() }).err()
+            new(&target, &ProbeOptions { warn_days, critical_days, ..ProbeOptions::default() }, &Shared::default())
+                .err()
         };
         assert_eq!(with(None, None), None);
         assert_eq!(with(Some(3), None), None, "the default of the other follows");

@@ -15,11 +15,11 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::ProbeOptions;
 use super::connection::dialled;
 use super::options::name;
 use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words};
+use super::{ProbeOptions, Shared};
 use crate::limits::{CHECK_BODY_BYTES_MAX, CHECK_READ_BYTES};
 use crate::net::dial::Stream;
 use crate::net::{Fault, Target};
@@ -39,12 +39,12 @@ struct WebSocket {
     message_type: Option<String>,
 }
 
-fn new(target: &Target, options: &ProbeOptions) -> Prepared {
+fn new(target: &Target, options: &ProbeOptions, shared: &Shared) -> Prepared {
     if target.user().is_some() || target.password().is_some() {
         return Err(format!("a check of kind `websocket` sends no user and password; write `{target}`"));
     }
     let tls = if target.scheme() == "wss" {
-        Some(options.tls(&["http/1.1"])?)
+        Some(options.tls(shared, &["http/1.1"])?)
     } else {
         options.without_tls(target)?;
         None
@@ -155,7 +155,7 @@ mod tests {
         let path = ProbeOptions { path: Some("/other?y=2".to_owned()), ..ProbeOptions::default() };
         assert_eq!(prepare(&path), "ws://h:8080/other?y=2");
         let insecure = ProbeOptions { insecure: true, ..ProbeOptions::default() };
-        let error = new(&target, &insecure).err();
+        let error = new(&target, &insecure, &Shared::default()).err();
         assert_eq!(error.as_deref(), Some("`insecure` is about TLS, and `ws://` has none"));
     }
 }

@@ -5,7 +5,7 @@ use super::report::{Place, Report};
 use super::section::{Item, Raw, Section};
 use super::server::name;
 use super::{Backend, Overrides, Pool};
-use crate::checks::{CheckSpec, Probe};
+use crate::checks::{CheckSpec, Probe, Shared};
 use crate::net::Target;
 use crate::protocol::control::WEIGHT_MAX;
 
@@ -22,6 +22,8 @@ struct PoolDraft<'t> {
     /// The scheme of an address without one.
     scheme: String,
     check: CheckDraft,
+    /// What its checks have in common.
+    shared: Shared,
     /// `[pool.check]`; none for a pool of the command line.
     check_section: Option<Section<'t>>,
     place: Place,
@@ -74,6 +76,7 @@ impl<'t> PoolDraft<'t> {
             incomplete: listed.is_none(),
             scheme: kind.map_or(kind_of(&check.options).to_owned(), |item| item.value),
             check,
+            shared: Shared::default(),
             check_section: Some(check_section),
             place,
         };
@@ -163,7 +166,7 @@ impl<'t> PoolDraft<'t> {
 
     fn complete(&self, backend: &BackendDraft, report: &mut Report<'_>) -> Option<Backend> {
         let address = backend.target.address();
-        let probe = Probe::new(&backend.target, &self.check.options);
+        let probe = Probe::sharing(&backend.target, &self.check.options, &self.shared);
         let blame = |why: &str| self.check_section.as_ref().and_then(|section| section.place_named_in(why));
         let probe = probe.inspect_err(|why| report.problem(blame(why).unwrap_or(backend.place), why)).ok()?;
         let check = CheckSpec { name: format!("{}/{address}", self.name), probe, timing: self.check.timing.clone() };
@@ -198,6 +201,7 @@ fn add_backend(pools: &mut Vec<PoolDraft<'_>>, text: &str) -> Result<(), String>
             incomplete: false,
             scheme: "tcp".to_owned(),
             check: CheckDraft::default(),
+            shared: Shared::default(),
             check_section: None,
             place,
         });

@@ -81,11 +81,8 @@ fn source<'t>(mut section: Section<'t>, report: &mut Report<'t>) -> Option<Fleet
     section.finish(report);
 
     let scheme = check_kind.map_or(kind_of(&draft.options).to_owned(), |item| item.value);
-    let check_template = Template { scheme, options: draft.options, timing: draft.timing };
-    // With a target in place of the real one: a mistake in the options shall be told now and not when one turns up.
-    if let Err(why) = check_template.spec(String::new(), "host:1") {
-        report.problem(check.place_named_in(&why).unwrap_or(place), why);
-    }
+    let check_template = Template::new(scheme, draft.options, draft.timing)
+        .inspect_err(|why| report.problem(check.place_named_in(why).unwrap_or(place), why));
     let blame = |why: &str| section.place_named_in(why).unwrap_or(place);
     let spec = SourceSpec::new(&called?.value, kind?.value, options);
     let mut spec = spec.inspect_err(|why| report.problem(blame(why), why)).ok()?;
@@ -106,7 +103,7 @@ fn source<'t>(mut section: Section<'t>, report: &mut Report<'t>) -> Option<Fleet
         spec,
         min_healthy: min_healthy.map_or(1, |item| item.value as usize),
         critical: critical.is_none_or(|item| item.value),
-        check: check_template,
+        check: check_template.ok()?,
     })
 }
 

@@ -12,6 +12,9 @@ use crate::sources::{Seen, Standing};
 /// Where our own checks say their knowledge comes from.
 pub(super) const CHECK: &str = "check";
 
+/// The state of one of which nothing is known yet.
+const CHECKING: &str = "checking";
+
 /// One backend of the fleet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Member {
@@ -48,8 +51,14 @@ pub(super) fn of_check(pool: &Pool, backend: &config::Backend, state: &CheckStat
     }
 }
 
-/// A backend of a source: what the source has found out, or what our check has.
-pub(super) fn of_source(source: &str, standing: &Standing, seen: &Seen, check: Option<&CheckState>) -> Member {
+/// A backend of a source: what the source has found out, or what our check of the address has; none: it is about to begin.
+/// The error is why there can be no such check.
+pub(super) fn of_source<'a>(
+    source: &str,
+    standing: &Standing,
+    seen: &Seen,
+    check: impl FnOnce(&str) -> Result<Option<&'a CheckState>, String>,
+) -> Member {
     let record = &seen.record;
     let mut member = Member {
         backend: Backend {
@@ -70,27 +79,30 @@ pub(super) fn of_source(source: &str, standing: &Standing, seen: &Seen, check: O
         confirmed: standing.readings,
     };
     let backend = &mut member.backend;
-    match (&record.finding, check) {
-        (Some(finding), _) => {
+    match &record.finding {
+        Some(finding) => {
             backend.status = finding.status;
             backend.state = finding.state.clone();
             backend.detail = finding.detail.clone();
             backend.latency_ms = finding.latency.map(milliseconds);
             backend.last_check = standing.last_reading;
         }
-        (None, Some(state)) => {
-            backend.status = state.status;
-            backend.state = word(state).to_owned();
-            backend.detail = state.error.clone();
-            backend.latency_ms = state.latency.map(milliseconds);
-            backend.last_check = state.last_check;
-            backend.last_change = state.last_change;
-            member.confirmed = state.passed + state.failed;
-        }
-        (None, None) => {
-            backend.state = "unchecked".to_owned();
-            backend.detail = Some(format!("`{}` is no address that could be checked", record.address));
-        }
+        None => match check(&record.address) {
+            Ok(Some(state)) => {
+                backend.status = state.status;
+                backend.state = word(state).to_owned();
+                backend.detail = state.error.clone();
+                backend.latency_ms = state.latency.map(milliseconds);
+                backend.last_check = state.last_check;
+                backend.last_change = state.last_change;
+                member.confirmed = state.passed + state.failed;
+            }
+            Ok(None) => backend.state = CHECKING.to_owned(),
+            Err(why) => {
+                backend.state = "unchecked".to_owned();
+                backend.detail = Some(why);
+            }
+        },
     }
     // What we have checked ourselves holds, whatever has become of the list it stands on.
     if let Some(outage) = standing.fault.as_ref().filter(|outage| outage.lost && record.finding.is_some()) {
@@ -109,6 +121,6 @@ fn word(state: &CheckState) -> &'static str {
         (Health::Healthy | Health::Degraded, true) => "failing",
         (Health::Unhealthy, false) => "down",
         (Health::Unhealthy, true) => "recovering",
-        (Health::Unknown, _) => "checking",
+        (Health::Unknown, _) => CHECKING,
     }
 }

@@ -192,11 +192,13 @@ impl Fleet {
         for feeder in self.feeders().iter() {
             let (spec, standing) = (feeder.poller.spec(), feeder.poller.standing());
             for seen in standing.seen.iter() {
-                let check = match seen.record.finding {
-                    Some(_) => None,
-                    None => states.get(&check_name(&spec.name, &seen.record.pool, &seen.record.address)),
-                };
-                members.push(of_source(&spec.name, &standing, seen, check));
+                members.push(of_source(&spec.name, &standing, seen, |address| {
+                    let name = check_name(&spec.name, &seen.record.pool, address);
+                    match states.get(&name) {
+                        Some(state) => Ok(Some(state)),
+                        None => feeder.check.spec(name, address).map(|_| None),
+                    }
+                }));
             }
         }
         for member in &mut members {

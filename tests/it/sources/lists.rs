@@ -1,11 +1,13 @@
 //! Backends that somebody lists: in a file that is watched, and by pushing them.
 
+use std::path::Path;
+
 use veloflux::limits::PUSH_BYTES_MAX;
 use veloflux::protocol::Feed;
 
 use super::{backends, becomes, counted, latest, serving, snippet, snippets};
 use crate::support::wait::eventually;
-use crate::support::{PATIENCE, StubBackend, TestServer, Veloflux, server};
+use crate::support::{PATIENCE, StubBackend, TestServer, Veloflux, certificate, free_port, server};
 
 #[test]
 fn a_file_is_followed_also_when_an_editor_puts_another_in_its_place() {
@@ -40,6 +42,27 @@ fn a_file_is_followed_also_when_an_editor_puts_another_in_its_place() {
         status => Err(status.to_string()),
     });
     assert_eq!(backends(&server).len(), 1);
+}
+
+#[test]
+fn what_a_check_needs_is_read_with_the_settings_and_an_address_that_cannot_be_checked_says_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = certificate::make(folder.path()).certificate;
+    let source = |authority: &Path| {
+        format!(
+            "kind = \"push\"\npool = \"web\"\nttl = \"1m\"\n[source.check]\nkind = \"https\"\ncacert = \"{}\"\n",
+            authority.display()
+        )
+    };
+    let server = serving(&source(&authority));
+    // An authority that is replaced is gone for a moment, in which the list may change.
+    std::fs::remove_file(&authority).expect("it is ours");
+    let gone = format!("127.0.0.1:{}", free_port());
+    let body = format!(r#"{{"backends":[{{"address":"{gone}"}},{{"address":"web:99999"}}]}}"#);
+    assert_eq!(server.post("/api/sources/edge", &body).status, 200);
+    becomes(&server, &gone, &[("status", "unhealthy"), ("state", "down"), ("detail", "connection refused")]);
+    let words = "target `https://web:99999` is not a URL: invalid port number";
+    becomes(&server, "web:99999", &[("status", "unknown"), ("state", "unchecked"), ("detail", words)]);
 }
 
 #[test]
