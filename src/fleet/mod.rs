@@ -9,7 +9,7 @@ mod orders;
 mod requests;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -31,7 +31,8 @@ pub struct Fleet {
     plan: RwLock<Arc<Plan>>,
     /// Everything that we check ourselves.
     checks: Arc<Monitor>,
-    feeders: RwLock<Arc<Vec<Feeder>>>,
+    /// Held while the monitor is given its checks, so that it never keeps those of an older plan.
+    stocking: Mutex<()>,
     shares: Arc<Shares>,
     intents: Intents,
     /// Bumped by every poller.
@@ -43,16 +44,18 @@ pub struct Fleet {
 }
 
 /// What the settings say of the fleet.
+#[derive(Default)]
 struct Plan {
     pools: Vec<Pool>,
-    sources: Vec<FleetSource>,
+    feeders: Vec<Feeder>,
 }
 
-/// A source that is being read.
+/// A source that is being read, and what the settings say of its backends.
 #[derive(Clone)]
 struct Feeder {
     poller: Arc<Poller>,
     check: Template,
+    rule: Rule,
 }
 
 /// What a pool has to be like.
@@ -68,9 +71,9 @@ impl Fleet {
     /// A fleet of which nothing is known yet.
     pub fn new(settings: &Settings, requests: Arc<Requests>, permits: Arc<Semaphore>) -> Arc<Fleet> {
         let fleet = Fleet {
-            plan: RwLock::new(Arc::new(Plan { pools: Vec::new(), sources: Vec::new() })),
+            plan: RwLock::default(),
             checks: Monitor::new(Vec::new(), permits),
-            feeders: RwLock::default(),
+            stocking: Mutex::default(),
             shares: Arc::new(Shares::new(requests)),
             intents: Intents::open(&settings.state_dir),
             polled: watch::Sender::new(0),
@@ -83,11 +86,10 @@ impl Fleet {
 
     /// Takes the pools and sources there are from now on.
     pub fn set(&self, settings: &Settings) {
-        let plan = Plan { pools: settings.pools.clone(), sources: settings.sources.clone() };
-        let old = self.feeders();
-        let feeders: Vec<Feeder> = plan.sources.iter().map(|source| self.feeder(&old, source)).collect();
+        let old = self.plan();
+        let feeders = settings.sources.iter().map(|source| self.feeder(&old.feeders, source)).collect();
+        let plan = Plan { pools: settings.pools.clone(), feeders };
         *self.plan.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
-        *self.feeders.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(feeders);
         let counting = match &settings.requests_source {
             RequestsSource::Own => Vec::new(),
             RequestsSource::One(name) => vec![name.clone()],
@@ -102,9 +104,9 @@ impl Fleet {
         self.changes.send_modify(|count| *count += 1);
     }
 
-    /// The feeder of a source: the one there is, if it reads the same.
+    /// The feeder of a source. One that is there goes on with what it knows.
     fn feeder(&self, old: &[Feeder], source: &FleetSource) -> Feeder {
-        let same = old.iter().find(|feeder| feeder.poller.spec().is_like(&source.spec));
+        let same = old.iter().find(|feeder| feeder.poller.spec().is_named_like(&source.spec));
         let poller = match same {
             Some(feeder) => {
                 feeder.poller.replace(source.spec.clone());
@@ -116,7 +118,8 @@ impl Fleet {
                 Arc::new(Poller::new(source.spec.clone(), self.polled.clone(), count))
             }
         };
-        Feeder { poller, check: source.check.clone() }
+        let rule = Rule { min_healthy: source.min_healthy, critical: source.critical };
+        Feeder { poller, check: source.check.clone(), rule }
     }
 
     /// Reads and checks until it is dropped.
@@ -127,8 +130,8 @@ impl Fleet {
         let mut handles: Vec<(Arc<Poller>, AbortHandle)> = Vec::new();
         let (mut flips, mut polled) = (self.checks.changes(), self.polled.subscribe());
         loop {
-            let feeders = self.feeders();
-            let stays = |poller: &Arc<Poller>| feeders.iter().any(|feeder| Arc::ptr_eq(&feeder.poller, poller));
+            let plan = self.plan();
+            let stays = |poller: &Arc<Poller>| plan.feeders.iter().any(|feeder| Arc::ptr_eq(&feeder.poller, poller));
             handles.retain(|(poller, handle)| {
                 let stays = stays(poller);
                 if !stays {
@@ -136,13 +139,13 @@ impl Fleet {
                 }
                 stays
             });
-            for feeder in feeders.iter() {
+            for feeder in &plan.feeders {
                 if !handles.iter().any(|(poller, _)| Arc::ptr_eq(poller, &feeder.poller)) {
                     let handle = running.spawn(Arc::clone(&feeder.poller).run());
                     handles.push((Arc::clone(&feeder.poller), handle));
                 }
             }
-            drop(feeders);
+            drop(plan);
             loop {
                 // All branches only wait.
                 tokio::select! {
@@ -163,10 +166,11 @@ impl Fleet {
 
     /// Gives the monitor the checks of the settings, and of what sources list and do not check.
     fn restock(&self) {
+        let _stocking = self.stocking.lock().unwrap_or_else(PoisonError::into_inner);
         let plan = self.plan();
         let mut specs: Vec<CheckSpec> =
             plan.pools.iter().flat_map(|pool| &pool.backends).map(|backend| backend.check.clone()).collect();
-        for feeder in self.feeders().iter() {
+        for feeder in &plan.feeders {
             let name = &feeder.poller.spec().name;
             for seen in feeder.poller.standing().seen.iter().filter(|seen| seen.record.finding.is_none()) {
                 // One that cannot be checked says so in its place in the list.
@@ -189,7 +193,7 @@ impl Fleet {
             .flat_map(|pool| pool.backends.iter().map(move |backend| (pool, backend)))
             .filter_map(|(pool, backend)| Some(of_check(pool, backend, states.get(&backend.check.name)?)))
             .collect();
-        for feeder in self.feeders().iter() {
+        for feeder in &plan.feeders {
             let (spec, standing) = (feeder.poller.spec(), feeder.poller.standing());
             for seen in standing.seen.iter() {
                 members.push(of_source(&spec.name, &standing, seen, |address| {
@@ -218,10 +222,9 @@ impl Fleet {
     pub fn rules(&self) -> BTreeMap<String, Rule> {
         let plan = self.plan();
         let mut rules = BTreeMap::new();
-        for (feeder, source) in self.feeders().iter().zip(&plan.sources) {
-            let rule = Rule { min_healthy: source.min_healthy, critical: source.critical };
+        for feeder in &plan.feeders {
             for seen in feeder.poller.standing().seen.iter() {
-                rules.insert(seen.record.pool.clone(), rule);
+                rules.insert(seen.record.pool.clone(), feeder.rule);
             }
         }
         for pool in &plan.pools {
@@ -232,12 +235,13 @@ impl Fleet {
 
     /// Every source by name, and how it is doing, in the order of the settings.
     pub fn sources(&self) -> Vec<(String, Standing)> {
-        self.feeders().iter().map(|feeder| (feeder.poller.spec().name.clone(), feeder.poller.standing())).collect()
+        let plan = self.plan();
+        plan.feeders.iter().map(|feeder| (feeder.poller.spec().name.clone(), feeder.poller.standing())).collect()
     }
 
     /// The source of that name.
     pub fn source(&self, name: &str) -> Option<Arc<Poller>> {
-        self.feeders().iter().map(|feeder| &feeder.poller).find(|poller| poller.spec().name == name).cloned()
+        self.plan().feeders.iter().map(|feeder| &feeder.poller).find(|poller| poller.spec().name == name).cloned()
     }
 
     /// Whose requests are metered: `self`, or the names of sources.
@@ -257,8 +261,8 @@ impl Fleet {
 
     /// Reads every source and runs every check once, now.
     pub async fn refresh(&self) {
-        let feeders = self.feeders();
-        let reading = feeders.iter().map(|feeder| feeder.poller.read());
+        let plan = self.plan();
+        let reading = plan.feeders.iter().map(|feeder| feeder.poller.read());
         futures_util::future::join_all(reading).await;
         self.checks.check_now().await;
     }
@@ -270,10 +274,6 @@ impl Fleet {
 
     fn plan(&self) -> Arc<Plan> {
         Arc::clone(&self.plan.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn feeders(&self) -> Arc<Vec<Feeder>> {
-        Arc::clone(&self.feeders.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

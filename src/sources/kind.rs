@@ -1,5 +1,6 @@
 //! What every kind of source can do.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -32,7 +33,7 @@ pub enum Telling {
 
 /// One source, ready to be asked again and again. It sets no deadline: the poller's covers the whole question, and drops
 /// it when that has passed.
-pub trait Source: Send + Sync {
+pub trait Source: Any + Send + Sync {
     /// Reads everything once. The error says what is wrong, without a secret in it.
     fn read(&self) -> BoxFuture<'_, Result<Reading, String>>;
 
@@ -43,6 +44,9 @@ pub trait Source: Send + Sync {
     fn news(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::pending())
     }
+
+    /// Takes over what another one of this kind and name was told that cannot be asked for again.
+    fn succeed(&self, _before: &dyn Source) {}
 
     /// Tells the source what is wished of a backend, and returns when it has taken that.
     fn tell<'a>(&'a self, which: &'a Which, wish: Wish) -> BoxFuture<'a, Result<(), String>> {

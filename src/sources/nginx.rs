@@ -4,6 +4,7 @@
 
 mod config;
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -77,6 +78,12 @@ impl Source for Nginx {
 
     fn counts(&self) -> bool {
         self.status.is_some()
+    }
+
+    fn succeed(&self, before: &dyn Source) {
+        if let Some(before) = (before as &dyn Any).downcast_ref::<Nginx>() {
+            self.unanswered.store(before.unanswered.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
     }
 }
 

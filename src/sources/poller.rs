@@ -28,8 +28,8 @@ pub struct Poller {
     count: Count,
     /// Held while the source is read.
     turn: tokio::sync::Mutex<()>,
-    /// Tells [`Poller::run`] that the timing has changed.
-    retimed: Notify,
+    /// Tells [`Poller::run`] that it has other settings.
+    replaced: Notify,
 }
 
 #[derive(Default)]
@@ -96,7 +96,7 @@ impl Poller {
             changes,
             count,
             turn: tokio::sync::Mutex::default(),
-            retimed: Notify::new(),
+            replaced: Notify::new(),
         }
     }
 
@@ -105,10 +105,18 @@ impl Poller {
         Arc::clone(&self.spec.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Goes on by another timing, with what it knows.
+    /// Goes on by other settings, with what it knows: until it is read by them, the backends are as they were last seen. It is
+    /// read at once.
     pub fn replace(&self, spec: SourceSpec) {
-        *self.spec.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(spec);
-        self.retimed.notify_one();
+        let mut current = self.spec.write().unwrap_or_else(PoisonError::into_inner);
+        spec.source.succeed(&*current.source);
+        if !spec.counts_like(&current) {
+            // It begins to count where it stands at its first reading.
+            self.state().tally = Tally::default();
+        }
+        *current = Arc::new(spec);
+        drop(current);
+        self.replaced.notify_one();
     }
 
     /// What is known now.
@@ -132,14 +140,12 @@ impl Poller {
         loop {
             let began = Instant::now();
             self.read().await;
-            loop {
-                let spec = self.spec();
-                // All branches only wait.
-                tokio::select! {
-                    () = sleep_until(began + spec.interval) => break,
-                    () = spec.source().news() => break,
-                    () = self.retimed.notified() => {}
-                }
+            let spec = self.spec();
+            // All branches only wait.
+            tokio::select! {
+                () = sleep_until(began + spec.interval) => {}
+                () = spec.source().news() => {}
+                () = self.replaced.notified() => {}
             }
         }
     }
@@ -149,7 +155,12 @@ impl Poller {
         let _turn = self.turn.lock().await;
         let spec = self.spec();
         let result = timeout(spec.timeout, spec.source().read()).await;
-        self.fold(&spec, result.unwrap_or_else(|_| Err(Fault::Deadline(spec.timeout).to_string())));
+        let result = result.unwrap_or_else(|_| Err(Fault::Deadline(spec.timeout).to_string()));
+        let current = self.spec.read().unwrap_or_else(PoisonError::into_inner);
+        // What was asked by settings that are gone is no answer any more.
+        if Arc::ptr_eq(&current, &spec) {
+            self.fold(&spec, result);
+        }
     }
 
     fn fold(&self, spec: &SourceSpec, result: Result<Reading, String>) {
@@ -366,6 +377,33 @@ mod tests {
         let standing = rig.poller.standing();
         assert_eq!(standing.fault.expect("an outage").why, "no answer within 2 s");
         assert!(standing.last_reading.is_none() && standing.seen.is_empty());
+        running.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_settings_keep_what_is_known_until_the_first_reading_by_them() {
+        let rig = rig();
+        rig.say(Some(Ok(reading(Health::Healthy, 100))));
+        let running = tokio::spawn(rig.poller.clone().run());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let other = |url: Option<&str>, answer: Result<Reading, String>| {
+            let source = Arc::<Scripted>::default();
+            *source.0.lock().expect("no panic") = Some(answer);
+            let options = SourceOptions { url: url.map(str::to_owned), ..SourceOptions::default() };
+            SourceSpec { options, source, ..(*rig.poller.spec()).clone() }
+        };
+        let counted = || rig.counted.load(Ordering::SeqCst);
+        rig.poller.replace(other(None, Ok(reading(Health::Healthy, 130))));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(counted(), 30, "the same count goes on, at once");
+        rig.poller.replace(other(Some("x"), Err("401".to_owned())));
+        assert_eq!(rig.poller.standing().seen.len(), 1);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let standing = rig.poller.standing();
+        assert_eq!((standing.seen.len(), standing.fault.map(|fault| fault.why)), (1, Some("401".to_owned())));
+        rig.poller.replace(other(Some("x"), Ok(reading(Health::Unhealthy, 7_000))));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(counted(), 30, "another place begins to count where it stands");
         running.abort();
     }
 

@@ -3,6 +3,7 @@
 //! What was pushed holds for `ttl` (default [`PUSH_TTL`]); then the source counts as one that does not answer, and its
 //! backends go stale like those of any other.
 
+use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -63,6 +64,13 @@ impl Source for Push {
         Box::pin(self.pushed.notified())
     }
 
+    fn succeed(&self, before: &dyn Source) {
+        if let Some(before) = (before as &dyn Any).downcast_ref::<Push>() {
+            let last = before.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        }
+    }
+
     fn take(&self, document: &[u8]) -> Option<Result<usize, String>> {
         Some(listed(document, self.pool.as_deref()).map(|reading| {
             let count = reading.backends.len();
@@ -91,6 +99,11 @@ mod tests {
         assert!(source.read().await.is_ok());
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(source.read().await, Err("nothing was pushed for more than 30 s".to_owned()));
+        let longer =
+            SourceOptions { ttl: Some(2 * PUSH_TTL), pool: Some("web".to_owned()), ..SourceOptions::default() };
+        let next = new(&longer).expect("a source");
+        next.succeed(&*source);
+        assert!(next.read().await.is_ok(), "what was pushed outlives other settings");
         for bad in [&b"{}"[..], b"[]", b"{\"backends\":[{}]}", b"{\"backends\":[],\"x\":1}", b"\xff"] {
             assert!(matches!(source.take(bad), Some(Err(_))), "{bad:?}");
         }

@@ -16,8 +16,8 @@ pub struct SourceSpec {
     pub interval: Duration,
     /// Longest one reading may take. Default 2 s.
     pub timeout: Duration,
-    kind: &'static Kind,
-    options: SourceOptions,
+    pub(super) kind: &'static Kind,
+    pub(super) options: SourceOptions,
     pub(super) source: Arc<dyn Source>,
 }
 
@@ -73,9 +73,17 @@ impl SourceSpec {
         &self.source
     }
 
-    /// Whether the other is the same source, read in the same manner.
-    pub fn is_like(&self, other: &SourceSpec) -> bool {
-        self.name == other.name && self.kind.name == other.kind.name && self.options == other.options
+    /// Whether the other goes by the same name and is of the same kind.
+    pub fn is_named_like(&self, other: &SourceSpec) -> bool {
+        self.name == other.name && self.kind.name == other.kind.name
+    }
+
+    /// Whether the other counts in the same place.
+    pub(super) fn counts_like(&self, other: &SourceSpec) -> bool {
+        let (one, two) = (&self.options, &other.options);
+        self.is_named_like(other)
+            && (&one.url, &one.metrics_url, &one.requests_metric, &one.preset)
+                == (&two.url, &two.metrics_url, &two.requests_metric, &two.preset)
     }
 }
 

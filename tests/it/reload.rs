@@ -139,6 +139,19 @@ fn sources_come_and_go_with_the_settings_and_what_stays_keeps_what_it_knows() {
     assert_eq!((&both[0]["source"], &both[1]["source"]), (&"pushed".into(), &"list".into()));
     assert_eq!(both[1]["last_change"], before["last_change"], "it keeps its history");
 
+    // Other settings of a source do not empty it, nor does reading the same again: what was pushed holds.
+    put(&server, &format!("{pushed}ttl = \"60s\"\n{listed}"));
+    let answer = server.control(r#"{"action":"reload"}"#);
+    let told = format!("{answer}");
+    server.control(r#"{"action":"reload"}"#);
+    server.force_update(r#"{"type":"backends"}"#);
+    let after = list(&server);
+    let shown: Vec<_> = after.iter().map(|one| (&one["address"], &one["status"], &one["stale"])).collect();
+    let wanted = |address: &'static str| (Value::from(address), Value::from("healthy"), Value::from(false));
+    let (pushed_one, listed_one) = (wanted("10.0.0.2:80"), wanted("10.0.0.1:80"));
+    let wanted = [&pushed_one, &listed_one].map(|(address, status, stale)| (address, status, stale));
+    assert_eq!(shown, wanted, "{told}");
+
     put(&server, &listed);
     server.signal(Signal::HUP);
     one("healthy");

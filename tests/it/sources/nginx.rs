@@ -105,6 +105,10 @@ fn it_goes_through_everything() {
     becomes(&server, &second, &[("status", "healthy"), ("admin", "enabled")]);
     request(rig.port, 2);
     counted(&server, 7);
+    // Our own settings are read again, which makes no request of what we ask.
+    server.control(r#"{"action":"reload"}"#);
+    server.force_update(r#"{"type":"backends"}"#);
+    counted(&server, 7);
 
     // A restart: the count begins again, and ours does not.
     rig.program.take().expect("it runs").kill();
