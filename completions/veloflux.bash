@@ -296,13 +296,17 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__drain)
-            opts="-s -H -k -q -v -h --pool --for --reason --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help"
+            opts="-s -H -k -q -v -h --pool --source --for --reason --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --pool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -418,13 +422,17 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__enable)
-            opts="-s -H -k -q -v -h --pool --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help"
+            opts="-s -H -k -q -v -h --pool --source --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --pool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -642,13 +650,17 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__maintenance)
-            opts="-s -H -k -q -v -h --pool --for --reason --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help"
+            opts="-s -H -k -q -v -h --pool --source --for --reason --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --pool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1094,13 +1106,17 @@ _veloflux() {
             return 0
             ;;
         veloflux__subcmd__control__subcmd__weight)
-            opts="-s -H -k -q -v -h --pool --for --reason --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help"
+            opts="-s -H -k -q -v -h --pool --source --for --reason --dry-run --timeout --format --json --server --token-file --header --cacert --insecure --cert --key --resolve --no-compression --connect-timeout --color --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --pool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

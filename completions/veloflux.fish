@@ -312,7 +312,8 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -s v -l verbose -d 'Say more about what happens on the way'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from reload" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l pool -d 'Its pool, where the address stands in several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l for -d 'For how long; then it works again by itself' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l source -d 'Its source, where several list it in the same pool' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l for -d 'For how long; then it works again, or has the weight it had' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l reason -d 'Why, for those who see it' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l timeout -d 'Fail (124) if there is no answer in this time' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
@@ -336,7 +337,8 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -s v -l verbose -d 'Say more about what happens on the way'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from drain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l pool -d 'Its pool, where the address stands in several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l for -d 'For how long; then it works again by itself' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l source -d 'Its source, where several list it in the same pool' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l for -d 'For how long; then it works again, or has the weight it had' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l reason -d 'Why, for those who see it' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l timeout -d 'Fail (124) if there is no answer in this time' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
@@ -360,6 +362,7 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -s v -l verbose -d 'Say more about what happens on the way'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from maintenance" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l pool -d 'Its pool, where the address stands in several' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l source -d 'Its source, where several list it in the same pool' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l timeout -d 'Fail (124) if there is no answer in this time' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -l format -d 'How the answer is written' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -382,7 +385,8 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_se
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Say more about what happens on the way'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l pool -d 'Its pool, where the address stands in several' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l for -d 'For how long; then it works again by itself' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l source -d 'Its source, where several list it in the same pool' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l for -d 'For how long; then it works again, or has the weight it had' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l reason -d 'Why, for those who see it' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l timeout -d 'Fail (124) if there is no answer in this time' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand control; and __fish_seen_subcommand_from weight" -l format -d 'How the answer is written' -r -f -a "text\t'For people'

@@ -327,6 +327,7 @@ export interface ControlParameters {
   type?: FeedName | 'all';
   backend?: string;
   pool?: string;
+  source?: string;
   weight?: number;
   /** `30m` */
   for?: string;

@@ -837,7 +837,7 @@ export class VeloFlux extends Emitter {
 
   /**
    * Asks the server to do something: `check`; `pause` and `resume` with `{type: 'metrics' | 'all'}`; `drain`, `maintenance`,
-   * `enable` and `weight` with `{backend, pool, for: '30m', reason, weight}`; `reload`.
+   * `enable` and `weight` with `{backend, pool, source, for: '30m', reason, weight}`; `reload`.
    */
   async control(action, parameters = {}) {
     return this.#post('/api/ws/control', action && { action, ...parameters });

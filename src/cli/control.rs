@@ -92,6 +92,10 @@ pub enum ControlAction {
         /// Its pool, where the address stands in several
         #[arg(long, value_name = "POOL")]
         pool: Option<String>,
+
+        /// Its source, where several list it in the same pool
+        #[arg(long, value_name = "NAME")]
+        source: Option<String>,
     },
     /// Give a backend another share of the traffic
     Weight {
@@ -116,7 +120,11 @@ pub struct BackendArgs {
     #[arg(long, value_name = "POOL")]
     pub pool: Option<String>,
 
-    /// For how long; then it works again by itself
+    /// Its source, where several list it in the same pool
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+
+    /// For how long; then it works again, or has the weight it had
     #[arg(long = "for", value_name = "DURATION", value_parser = positive)]
     pub lasts: Option<Duration>,
 
@@ -131,6 +139,7 @@ impl ControlAction {
         let of = |args: &BackendArgs, wanted| Order {
             backend: args.backend.clone(),
             pool: args.pool.clone(),
+            source: args.source.clone(),
             wanted,
             lasts: args.lasts,
             reason: args.reason.clone(),
@@ -139,9 +148,10 @@ impl ControlAction {
             ControlAction::Drain(args) => Some(of(args, Wanted::Admin(Admin::Draining))),
             ControlAction::Maintenance(args) => Some(of(args, Wanted::Admin(Admin::Maintenance))),
             ControlAction::Weight { backend, weight } => Some(of(backend, Wanted::Weight(*weight))),
-            ControlAction::Enable { backend, pool } => Some(Order {
+            ControlAction::Enable { backend, pool, source } => Some(Order {
                 backend: backend.clone(),
                 pool: pool.clone(),
+                source: source.clone(),
                 wanted: Wanted::Admin(Admin::Enabled),
                 lasts: None,
                 reason: None,

@@ -16,9 +16,12 @@ use crate::protocol::{Admin, Health, Message};
 pub struct Backends {
     world: Arc<World>,
     flips: watch::Receiver<u64>,
-    /// What the connections were last told, by pool and address. None: nothing.
-    told: Option<HashMap<(String, String), Told>>,
+    /// What the connections were last told. None: nothing.
+    told: Option<HashMap<Key, Told>>,
 }
+
+/// Source, pool and address.
+type Key = (String, String, String);
 
 /// What the connections were last told of one backend.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,8 +29,8 @@ struct Told {
     confirmed: u64,
     /// What is told at once when it changes.
     urgent: (Health, Admin, bool, Option<Intent>),
-    /// What only the whole list tells.
-    fixed: (u32, String),
+    /// What only the whole list tells: the weight.
+    fixed: u32,
 }
 
 impl Backends {
@@ -40,7 +43,7 @@ impl Backends {
     fn change(&mut self, cause: Cause) -> Option<Change> {
         self.flips.borrow_and_update();
         let members = self.world.fleet.members();
-        let now: HashMap<(String, String), Told> = members.iter().map(|member| (key(member), told(member))).collect();
+        let now: HashMap<Key, Told> = members.iter().map(|member| (key(member), told(member))).collect();
         let before = self.told.take().unwrap_or_default();
         let whole = matches!(cause, Cause::Start | Cause::Resume)
             || before.len() != now.len()
@@ -97,8 +100,9 @@ impl Producer for Backends {
     }
 }
 
-fn key(member: &Member) -> (String, String) {
-    (member.backend.pool.clone(), member.backend.address.clone())
+fn key(member: &Member) -> Key {
+    let backend = &member.backend;
+    (backend.source.clone(), backend.pool.clone(), backend.address.clone())
 }
 
 fn told(member: &Member) -> Told {
@@ -106,11 +110,11 @@ fn told(member: &Member) -> Told {
     Told {
         confirmed: member.confirmed,
         urgent: (backend.status, backend.admin, backend.stale, backend.intent.clone()),
-        fixed: (backend.weight, backend.source.clone()),
+        fixed: backend.weight,
     }
 }
 
-/// Addresses that stand in more than one pool: an update would hit both.
+/// Addresses that stand in more than one place: an update would hit both.
 fn shared(members: &[Member]) -> HashSet<&str> {
     let mut seen = HashSet::with_capacity(members.len());
     let addresses = members.iter().map(|member| member.backend.address.as_str());

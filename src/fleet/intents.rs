@@ -2,8 +2,8 @@
 //! told again whenever the load balancer has lost it.
 //!
 //! An intent is *applied* when the source shows it, *pending* while the source has not been told or does not show it yet,
-//! and *failed* when the source has refused it. One with an end is withdrawn at that time: the backend is enabled again.
-//! An order to enable withdraws the intent once it is applied.
+//! and *failed* when the source has refused it. What is wanted of the administrative state and of the weight ends each by
+//! itself: in time or by an order to enable. Then the source is told once how things were before, and it is forgotten.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::limits::{INTENT_RETRY_INTERVAL, INTENT_SAVE_PATIENCE};
 use crate::net::fault::{in_words, io_words};
+use crate::protocol::control::{Order, Wanted};
 use crate::protocol::message::{Intent, Standing};
 use crate::protocol::{Admin, Timestamp};
 
@@ -29,12 +30,134 @@ pub(super) struct Subject {
     pub(super) address: String,
 }
 
+/// One thing that is wanted of a backend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Wish<T> {
+    value: T,
+    /// When it ends by itself.
+    until: Option<Timestamp>,
+    /// It has ended: the value is how things were before, to be told once.
+    over: bool,
+}
+
+impl<T> Wish<T> {
+    /// That things be as they were before.
+    fn back(value: T) -> Wish<T> {
+        Wish { value, until: None, over: true }
+    }
+
+    fn has_ended(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| now >= until)
+    }
+}
+
 /// What is known of an intent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
-    pub(super) intent: Intent,
+    admin: Option<Wish<Admin>>,
+    weight: Option<Wish<u32>>,
+    /// The weight before anybody ordered another.
+    weight_before: Option<u32>,
+    since: Timestamp,
+    reason: Option<String>,
+    #[serde(skip, default = "unknown")]
+    state: Standing,
+    #[serde(skip)]
+    error: Option<String>,
     /// When the source was last told.
+    #[serde(skip)]
     told: Option<Instant>,
+    /// Whether it has taken what is wanted now.
+    #[serde(skip)]
+    taken: bool,
+}
+
+/// How an intent stands that was read from the file.
+fn unknown() -> Standing {
+    Standing::Pending
+}
+
+impl Kept {
+    /// What is wanted after an order: the other thing stays as it was. `weight` is the one that is shown now.
+    pub(super) fn ordered(before: Option<&Kept>, order: &Order, weight: u32, now: Timestamp) -> Kept {
+        let until = order.lasts.and_then(|lasts| now.after(lasts));
+        let mut kept = Kept {
+            admin: before.and_then(|before| before.admin.clone()),
+            weight: before.and_then(|before| before.weight.clone()),
+            weight_before: before.and_then(|before| before.weight_before),
+            since: now,
+            reason: order.reason.clone(),
+            state: Standing::Pending,
+            error: None,
+            told: None,
+            taken: false,
+        };
+        match order.wanted {
+            // Withdraws whatever was ordered before.
+            Wanted::Admin(Admin::Enabled) => {
+                kept.admin = Some(Wish::back(Admin::Enabled));
+                kept.weight = kept.weight.and(kept.weight_before).map(Wish::back);
+            }
+            Wanted::Admin(value) => kept.admin = Some(Wish { value, until, over: false }),
+            Wanted::Weight(value) => {
+                kept.weight = Some(Wish { value, until, over: false });
+                kept.weight_before = kept.weight_before.or(Some(weight));
+            }
+        }
+        kept
+    }
+
+    /// As it stands on the wire.
+    fn intent(&self) -> Intent {
+        let ends = [self.admin.as_ref().and_then(|wish| wish.until), self.weight.as_ref().and_then(|wish| wish.until)];
+        Intent {
+            admin: self.admin.as_ref().map(|wish| wish.value),
+            weight: self.weight.as_ref().map(|wish| wish.value),
+            state: self.state,
+            error: self.error.clone(),
+            since: self.since,
+            until: ends.into_iter().flatten().min(),
+            reason: self.reason.clone(),
+        }
+    }
+
+    /// Puts an end to what has one that is past.
+    fn end(&mut self, now: Timestamp) {
+        let mut ended = false;
+        if self.admin.as_ref().is_some_and(|wish| wish.has_ended(now)) {
+            (self.admin, ended) = (Some(Wish::back(Admin::Enabled)), true);
+        }
+        if self.weight.as_ref().is_some_and(|wish| wish.has_ended(now)) {
+            (self.weight, ended) = (self.weight_before.map(Wish::back), true);
+        }
+        if ended {
+            (self.state, self.error, self.told, self.taken) = (Standing::Pending, None, None, false);
+        }
+    }
+
+    /// Forgets what is over, and gives whether there was anything.
+    fn forget(&mut self) -> bool {
+        let (admin, weight) = (self.admin.take_if(|wish| wish.over), self.weight.take_if(|wish| wish.over));
+        if self.weight.is_none() {
+            self.weight_before = None;
+        }
+        admin.is_some() || weight.is_some()
+    }
+
+    fn is_shown(&self, admin: Admin, weight: u32) -> bool {
+        self.admin.as_ref().is_none_or(|wish| wish.value == admin)
+            && self.weight.as_ref().is_none_or(|wish| wish.value == weight)
+    }
+
+    /// Tell the source, unless it has just been told.
+    fn due(&self) -> Step {
+        let lately = self.told.is_some_and(|told| told.elapsed() < INTENT_RETRY_INTERVAL);
+        if lately { Step::Wait } else { Step::Tell }
+    }
+
+    fn has_something_over(&self) -> bool {
+        self.admin.as_ref().is_some_and(|wish| wish.over) || self.weight.as_ref().is_some_and(|wish| wish.over)
+    }
 }
 
 /// What is to be done for an intent.
@@ -44,7 +167,9 @@ pub(super) enum Step {
     Wait,
     /// Tell the source.
     Tell,
-    /// It has ended.
+    /// A part of it has ended, and is forgotten.
+    Shortened,
+    /// All of it has ended.
     Withdrawn,
 }
 
@@ -54,7 +179,7 @@ struct Line {
     #[serde(flatten)]
     subject: Subject,
     #[serde(flatten)]
-    intent: Intent,
+    kept: Kept,
 }
 
 /// The intents, and where they are kept.
@@ -78,26 +203,28 @@ impl Intents {
             tracing::error!(file = %path.display(), why, "what operators wanted of backends cannot be read");
             Vec::new()
         });
-        let kept = lines.into_iter().map(|line| {
-            let intent = Intent { state: Standing::Pending, ..line.intent };
-            (line.subject, Kept { intent, told: None })
-        });
+        let kept = lines.into_iter().map(|line| (line.subject, line.kept));
         Intents { path, pen: Arc::default(), kept: Mutex::new(kept.collect()) }
     }
 
-    /// The intent for a backend.
+    /// The intent for a backend, as it stands on the wire.
     pub(super) fn get(&self, subject: &Subject) -> Option<Intent> {
-        self.lock().get(subject).map(|kept| kept.intent.clone())
+        self.lock().get(subject).map(Kept::intent)
+    }
+
+    /// What is known of the intent for a backend.
+    pub(super) fn kept(&self, subject: &Subject) -> Option<Kept> {
+        self.lock().get(subject).cloned()
     }
 
     /// Every intent and what it is about.
     pub(super) fn all(&self) -> Vec<(Subject, Intent)> {
-        self.lock().iter().map(|(subject, kept)| (subject.clone(), kept.intent.clone())).collect()
+        self.lock().iter().map(|(subject, kept)| (subject.clone(), kept.intent())).collect()
     }
 
     /// Keeps an intent in place of the one before.
-    pub(super) async fn put(&self, subject: Subject, intent: Intent) {
-        self.lock().insert(subject, Kept { intent, told: None });
+    pub(super) async fn put(&self, subject: Subject, kept: Kept) {
+        self.lock().insert(subject, kept);
         self.save().await;
     }
 
@@ -114,35 +241,31 @@ impl Intents {
     pub(super) fn judge(&self, subject: &Subject, shown: Option<(Admin, u32)>, now: Timestamp) -> (Step, bool) {
         let mut all = self.lock();
         let Some(kept) = all.get_mut(subject) else { return (Step::Wait, false) };
-        let before = kept.intent.clone();
-        let intent = &mut kept.intent;
-        if intent.until.is_some_and(|until| now >= until) {
-            // Over: what is wanted from now on is that it works again.
-            (intent.admin, intent.weight, intent.until) = (Some(Admin::Enabled), None, None);
-            (intent.state, intent.error, kept.told) = (Standing::Pending, None, None);
-        }
-        let applied = shown.map(|(admin, weight)| {
-            intent.admin.is_none_or(|wanted| wanted == admin) && intent.weight.is_none_or(|wanted| wanted == weight)
-        });
-        let step = match applied {
-            Some(true) => {
-                (intent.state, intent.error) = (Standing::Applied, None);
-                let over = intent.admin == Some(Admin::Enabled) && intent.weight.is_none();
-                if over { Step::Withdrawn } else { Step::Wait }
-            }
-            Some(false) => {
-                if intent.state == Standing::Applied {
-                    intent.state = Standing::Pending;
-                }
-                let lately = kept.told.is_some_and(|told| told.elapsed() < INTENT_RETRY_INTERVAL);
-                if lately { Step::Wait } else { Step::Tell }
-            }
+        let before = kept.intent();
+        kept.end(now);
+        let step = match shown {
             None => {
-                intent.state = Standing::Pending;
+                kept.state = Standing::Pending;
                 Step::Wait
             }
+            Some((admin, weight)) if kept.is_shown(admin, weight) => {
+                (kept.state, kept.error) = (Standing::Applied, None);
+                // What a source shows of a server that is down need not be all there is; what it was told is.
+                match kept.has_something_over() {
+                    true if !kept.taken => kept.due(),
+                    _ if !kept.forget() => Step::Wait,
+                    _ if kept.admin.is_none() && kept.weight.is_none() => Step::Withdrawn,
+                    _ => Step::Shortened,
+                }
+            }
+            Some(_) => {
+                if kept.state == Standing::Applied {
+                    kept.state = Standing::Pending;
+                }
+                kept.due()
+            }
         };
-        let changed = *intent != before;
+        let changed = kept.intent() != before;
         (step, changed)
     }
 
@@ -150,14 +273,14 @@ impl Intents {
     pub(super) fn told(&self, subject: &Subject, result: &Result<(), String>) -> bool {
         let mut all = self.lock();
         let Some(kept) = all.get_mut(subject) else { return false };
-        kept.told = Some(Instant::now());
-        let before = kept.intent.clone();
-        (kept.intent.state, kept.intent.error) = match result {
+        let before = kept.intent();
+        (kept.told, kept.taken) = (Some(Instant::now()), result.is_ok());
+        (kept.state, kept.error) = match result {
             // Applied once the source shows it.
             Ok(()) => (Standing::Pending, None),
             Err(why) => (Standing::Failed, Some(why.clone())),
         };
-        kept.intent != before
+        kept.intent() != before
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Subject, Kept>> {
@@ -165,10 +288,10 @@ impl Intents {
     }
 
     /// Writes all of them, on a thread that may wait for a disk; a disk that hangs keeps no order waiting for ever.
-    async fn save(&self) {
+    pub(super) async fn save(&self) {
         let written = async {
             let pen = Arc::clone(&self.pen).lock_owned().await;
-            let (path, all) = (self.path.clone(), self.all());
+            let (path, all) = (self.path.clone(), self.lock().clone());
             let writing = tokio::task::spawn_blocking(move || {
                 let _pen = pen;
                 write(&path, all)
@@ -186,8 +309,8 @@ impl Intents {
 }
 
 /// Writes aside and renames that into place: a crash leaves the old file or the new one.
-fn write(path: &Path, all: Vec<(Subject, Intent)>) -> std::io::Result<()> {
-    let lines: Vec<Line> = all.into_iter().map(|(subject, intent)| Line { subject, intent }).collect();
+fn write(path: &Path, all: BTreeMap<Subject, Kept>) -> std::io::Result<()> {
+    let lines: Vec<Line> = all.into_iter().map(|(subject, kept)| Line { subject, kept }).collect();
     let text = serde_json::to_vec_pretty(&lines).expect("plain data");
     let aside = path.with_extension("new");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
@@ -206,17 +329,13 @@ mod tests {
         Subject { source: "edge".to_owned(), pool: "app".to_owned(), address: "127.0.0.1:1".to_owned() }
     }
 
-    fn drain(until: Option<Timestamp>) -> Intent {
-        let since = Timestamp::now();
-        Intent {
-            admin: Some(Admin::Draining),
-            weight: None,
-            state: Standing::Pending,
-            error: None,
-            since,
-            until,
-            reason: Some("kernel".to_owned()),
-        }
+    fn order(wanted: Wanted, lasts: Option<Duration>) -> Order {
+        let reason = Some("kernel".to_owned());
+        Order { backend: "127.0.0.1:1".to_owned(), pool: None, source: None, wanted, lasts, reason }
+    }
+
+    fn drain(lasts: Option<Duration>, now: Timestamp) -> Kept {
+        Kept::ordered(None, &order(Wanted::Admin(Admin::Draining), lasts), 1, now)
     }
 
     #[tokio::test(start_paused = true)]
@@ -224,7 +343,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (intents, subject, now) = (Intents::open(folder.path()), subject(), Timestamp::now());
         let state = || intents.get(&subject).map(|intent| intent.state);
-        intents.put(subject.clone(), drain(None)).await;
+        intents.put(subject.clone(), drain(None, now)).await;
         assert_eq!(intents.judge(&subject, None, now), (Step::Wait, false), "it is not there now");
         assert_eq!(intents.judge(&subject, Some((Admin::Enabled, 1)), now), (Step::Tell, false));
         assert!(intents.told(&subject, &Err("no".to_owned())));
@@ -243,16 +362,54 @@ mod tests {
     async fn it_survives_a_restart_and_ends_in_time() {
         let folder = tempfile::tempdir().expect("a folder");
         let (subject, now) = (subject(), Timestamp::now());
-        let until = now.after(Duration::from_secs(60)).expect("in range");
-        Intents::open(folder.path()).put(subject.clone(), drain(Some(until))).await;
+        let minute = Duration::from_secs(60);
+        let until = now.after(minute).expect("in range");
+        Intents::open(folder.path()).put(subject.clone(), drain(Some(minute), now)).await;
         let intents = Intents::open(folder.path());
         let read = intents.get(&subject).expect("it is kept");
         assert_eq!((read.admin, read.reason.as_deref()), (Some(Admin::Draining), Some("kernel")));
         assert_eq!(intents.judge(&subject, Some((Admin::Draining, 1)), now).0, Step::Wait);
-        assert_eq!(intents.judge(&subject, Some((Admin::Draining, 1)), until).0, Step::Tell, "to enable it");
+        // A source may show no more of a server that is down than that it is enabled: it is told all the same.
+        assert_eq!(intents.judge(&subject, Some((Admin::Enabled, 1)), until).0, Step::Tell);
+        intents.told(&subject, &Err("no".to_owned()));
+        assert_eq!(intents.judge(&subject, Some((Admin::Enabled, 1)), until).0, Step::Wait, "it was not taken");
+        tokio::time::advance(INTENT_RETRY_INTERVAL).await;
+        assert_eq!(intents.judge(&subject, Some((Admin::Enabled, 1)), until).0, Step::Tell);
+        intents.told(&subject, &Ok(()));
         assert_eq!(intents.judge(&subject, Some((Admin::Enabled, 1)), until).0, Step::Withdrawn);
         intents.remove(&subject).await;
         assert!(Intents::open(folder.path()).all().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_state_and_the_weight_end_each_by_itself() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (intents, subject, now) = (Intents::open(folder.path()), subject(), Timestamp::now());
+        let after = |seconds| now.after(Duration::from_secs(seconds)).expect("in range");
+        let shown = |intent: Option<Intent>| intent.map(|intent| (intent.admin, intent.weight, intent.until));
+        let mut kept = drain(Some(Duration::from_secs(60)), now);
+        for (weight, lasts, seen) in [(5, None, 7), (3, Some(Duration::from_secs(10)), 5)] {
+            kept = Kept::ordered(Some(&kept), &order(Wanted::Weight(weight), lasts), seen, now);
+        }
+        intents.put(subject.clone(), kept).await;
+        let wanted = (Some(Admin::Draining), Some(3), Some(after(10)));
+        assert_eq!(shown(intents.get(&subject)), Some(wanted), "the earlier end is told");
+        assert_eq!(intents.judge(&subject, Some((Admin::Draining, 3)), now).0, Step::Wait);
+        // The weight ends first: it becomes what it was before anybody ordered one.
+        assert_eq!(intents.judge(&subject, Some((Admin::Draining, 3)), after(10)).0, Step::Tell);
+        assert_eq!(shown(intents.get(&subject)), Some((Some(Admin::Draining), Some(7), Some(after(60)))));
+        intents.told(&subject, &Ok(()));
+        assert_eq!(intents.judge(&subject, Some((Admin::Draining, 7)), after(11)).0, Step::Shortened);
+        assert_eq!(shown(intents.get(&subject)), Some((Some(Admin::Draining), None, Some(after(60)))));
+        // An order to enable ends both.
+        let kept = intents.kept(&subject).expect("it is kept");
+        let kept = Kept::ordered(Some(&kept), &order(Wanted::Weight(2), None), 7, now);
+        let kept = Kept::ordered(Some(&kept), &order(Wanted::Admin(Admin::Enabled), None), 2, now);
+        intents.put(subject.clone(), kept).await;
+        assert_eq!(shown(intents.get(&subject)), Some((Some(Admin::Enabled), Some(7), None)));
+        assert_eq!(intents.judge(&subject, Some((Admin::Enabled, 2)), after(12)).0, Step::Tell);
+        intents.told(&subject, &Ok(()));
+        assert_eq!(intents.judge(&subject, Some((Admin::Enabled, 7)), after(12)).0, Step::Withdrawn);
     }
 
     #[test]

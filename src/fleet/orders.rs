@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::intents::{Step, Subject};
+use super::intents::{Kept, Step, Subject};
 use super::{Fleet, Member};
 use crate::limits::INTENT_LOOK_INTERVAL;
 use crate::net::fault::in_words;
 use crate::protocol::control::{Order, Wanted};
-use crate::protocol::message::{Backend, Intent, Standing as Kept};
+use crate::protocol::message::{Backend, Standing};
 use crate::protocol::{Admin, Timestamp};
 use crate::sources::{Poller, Telling, Which, Wish};
 
@@ -45,27 +45,17 @@ impl Fleet {
             let words = "the weight of a backend of ours stands in the settings; change it there, and reload them";
             return Err(Refused::Impossible(words.to_owned()));
         }
-        let before = self.intents.get(&subject);
-        let now = Timestamp::now();
-        let mut intent = Intent {
-            admin: before.as_ref().and_then(|before| before.admin),
-            weight: before.as_ref().and_then(|before| before.weight),
-            state: Kept::Pending,
-            error: None,
-            since: now,
-            until: order.lasts.and_then(|lasts| now.after(lasts)),
-            reason: order.reason,
+        let before = self.intents.kept(&subject);
+        let kept = Kept::ordered(before.as_ref(), &order, member.backend.weight, Timestamp::now());
+        self.intents.put(subject.clone(), kept).await;
+        let told = match &poller {
+            Some(poller) => self.tell(poller, &subject).await,
+            None => {
+                self.intents.told(&subject, &Ok(()));
+                Ok(())
+            }
         };
-        match order.wanted {
-            // Withdraws whatever was ordered before.
-            Wanted::Admin(Admin::Enabled) => (intent.admin, intent.weight) = (Some(Admin::Enabled), None),
-            Wanted::Admin(admin) => intent.admin = Some(admin),
-            Wanted::Weight(weight) => intent.weight = Some(weight),
-        }
-        self.intents.put(subject.clone(), intent).await;
-        if let Some(poller) = poller
-            && let Err(why) = self.tell(&poller, &subject).await
-        {
+        if let Err(why) = told {
             // What it does not do now it will not do later.
             match before {
                 Some(before) => self.intents.put(subject, before).await,
@@ -105,24 +95,32 @@ impl Fleet {
             };
             let (step, news) = self.intents.judge(&subject, shown, Timestamp::now());
             changed |= news;
-            match (step, poller) {
-                (Step::Wait, _) => {}
-                (Step::Withdrawn, _) => {
-                    self.intents.remove(&subject).await;
-                    changed = true;
-                }
-                // One of ours whose time is over is so at the next look.
-                (Step::Tell, None) => {}
-                (Step::Tell, Some(poller)) => {
-                    let result = self.tell(&poller, &subject).await;
-                    if let Err(why) = &result {
-                        tracing::warn!(source = subject.source, backend = subject.address, why, "an order was refused");
+            changed |= self.settle(&subject, &step).await;
+            if step == Step::Tell {
+                changed |= match poller {
+                    // One of ours is so from the next look on.
+                    None => self.intents.told(&subject, &Ok(())),
+                    Some(poller) => {
+                        if let Err(why) = self.tell(&poller, &subject).await {
+                            let (source, backend) = (&subject.source, &subject.address);
+                            tracing::warn!(source, backend, why, "an order was refused");
+                        }
+                        true
                     }
-                    changed = true;
-                }
+                };
             }
         }
         changed
+    }
+
+    /// Forgets what of an intent has ended. Gives whether anything has.
+    async fn settle(&self, subject: &Subject, step: &Step) -> bool {
+        match step {
+            Step::Wait | Step::Tell => return false,
+            Step::Shortened => self.intents.save().await,
+            Step::Withdrawn => self.intents.remove(subject).await,
+        }
+        true
     }
 
     /// Tells a source what is wanted, and reads it again to see whether it is so. A source that does not answer is not told,
@@ -148,29 +146,40 @@ impl Fleet {
         }
         self.intents.told(subject, &result);
         if result.is_ok() {
-            self.intents.judge(subject, shown(poller, subject), Timestamp::now());
+            let (step, _) = self.intents.judge(subject, shown(poller, subject), Timestamp::now());
+            self.settle(subject, &step).await;
         }
         result
     }
 
     fn find(&self, order: &Order) -> Result<Member, Refused> {
+        let fits = |wanted: &Option<String>, given: &String| wanted.as_ref().is_none_or(|wanted| wanted == given);
         let of = |member: &Member| {
             let backend = &member.backend;
-            backend.address == order.backend && order.pool.as_ref().is_none_or(|pool| *pool == backend.pool)
+            backend.address == order.backend && fits(&order.pool, &backend.pool) && fits(&order.source, &backend.source)
         };
         let mut found: Vec<Member> = self.members().into_iter().filter(of).collect();
         match (found.pop(), found.pop()) {
             (Some(member), None) => Ok(member),
-            (Some(one), Some(other)) => Err(Refused::Impossible(format!(
-                "`{}` stands in several pools, among them `{}` and `{}`; name one with `pool`",
-                order.backend, other.backend.pool, one.backend.pool
-            ))),
-            (None, _) => Err(Refused::Unknown(match &order.pool {
-                Some(pool) => format!("there is no backend `{}` in pool `{pool}`", order.backend),
-                None => {
-                    format!("there is no backend `{}`; write its address as the `backends` feed has it", order.backend)
-                }
-            })),
+            (Some(one), Some(other)) => {
+                let key = if one.backend.pool == other.backend.pool { "source" } else { "pool" };
+                let place =
+                    |member: &Member| format!("`{}` of source `{}`", member.backend.pool, member.backend.source);
+                Err(Refused::Impossible(format!(
+                    "`{}` stands in several places, among them pool {} and pool {}; name one with `{key}` (`--{key}`)",
+                    order.backend,
+                    place(&other),
+                    place(&one)
+                )))
+            }
+            (None, _) => {
+                let pool = order.pool.as_ref().map(|pool| format!(" in pool `{pool}`")).unwrap_or_default();
+                let source = order.source.as_ref().map(|source| format!(" from source `{source}`")).unwrap_or_default();
+                Err(Refused::Unknown(format!(
+                    "there is no backend `{}`{pool}{source}; write its address as the `backends` feed has it",
+                    order.backend
+                )))
+            }
         }
     }
 
@@ -211,10 +220,10 @@ pub(super) fn complaint(backend: &Backend) -> Option<String> {
     };
     let place = format!("backend {} of pool `{}`", backend.address, backend.pool);
     match intent.state {
-        Kept::Applied => None,
-        Kept::Pending if Timestamp::now().since(intent.since) < PENDING_TOLERATED => None,
-        Kept::Pending => Some(format!("{place} is to be {what}, and its source does not show it yet")),
-        Kept::Failed => {
+        Standing::Applied => None,
+        Standing::Pending if Timestamp::now().since(intent.since) < PENDING_TOLERATED => None,
+        Standing::Pending => Some(format!("{place} is to be {what}, and its source does not show it yet")),
+        Standing::Failed => {
             let why = intent.error.as_deref().unwrap_or("its source refuses");
             Some(format!("{place} is to be {what}, and is not: {why}"))
         }

@@ -55,9 +55,11 @@ pub struct Order {
     pub backend: String,
     /// Its pool; needed only where the address stands in several.
     pub pool: Option<String>,
+    /// Where it is known from; needed only where several sources list it in the same pool.
+    pub source: Option<String>,
     /// What is wanted.
     pub wanted: Wanted,
-    /// For how long; then the backend is enabled again. None: until somebody says otherwise.
+    /// For how long; then the backend is enabled again, or has the weight it had. None: until somebody says otherwise.
     pub lasts: Option<Duration>,
     /// Why, for those who see it.
     pub reason: Option<String>,
@@ -149,7 +151,9 @@ impl Command {
                     body["weight"] = weight.into();
                 }
                 let lasts = order.lasts.map(duration::format);
-                for (key, value) in [("pool", &order.pool), ("for", &lasts), ("reason", &order.reason)] {
+                let texts =
+                    [("pool", &order.pool), ("source", &order.source), ("for", &lasts), ("reason", &order.reason)];
+                for (key, value) in texts {
                     if let Some(value) = value {
                         body[key] = value.as_str().into();
                     }
@@ -182,7 +186,8 @@ impl JsonSchema for Command {
             let mut properties = serde_json::json!({
                 "backend": {"type": "string", "minLength": 1, "description": "Its address, as the `backends` feed has it."},
                 "pool": text("Its pool, where the address stands in several."),
-                "for": text("For how long, such as `30m`; then it is enabled again."),
+                "source": text("Its source, where several list it in the same pool."),
+                "for": text("For how long, such as `30m`; then it is enabled again, or has the weight it had."),
                 "reason": text("Why, in one line, for those who see it."),
             });
             properties["reason"]["maxLength"] = REASON_CHARS_MAX.into();
@@ -249,7 +254,7 @@ fn order(object: &serde_json::Map<String, Value>, wanted: Wanted) -> Result<Comm
     if lasts.is_some() && wanted == Wanted::Admin(Admin::Enabled) {
         return Err(BadCommand("`for` does not go with `enable`, which withdraws what was ordered".to_owned()));
     }
-    Ok(Command::Backend(Order { backend, pool: text("pool")?, wanted, lasts, reason }))
+    Ok(Command::Backend(Order { backend, pool: text("pool")?, source: text("source")?, wanted, lasts, reason }))
 }
 
 /// Reads the body of `POST /api/ws/force-update`: empty, `{}` or `{"type": <feed> | "all"}`.

@@ -108,7 +108,7 @@ pub struct Intent {
     pub error: Option<String>,
     /// When it was ordered.
     pub since: Timestamp,
-    /// When it ends by itself: then the backend is enabled again.
+    /// The next time at which something of it ends by itself: then the backend is enabled again, or has the weight it had.
     pub until: Option<Timestamp>,
     /// Why, in the words of whoever ordered it.
     pub reason: Option<String>,

@@ -53,12 +53,8 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
         "tcp" => Place::Tcp(Target::parse(url).map_err(|error| error.to_string())?),
         _ => {
             let fetcher = Fetcher::new(url, options)?;
-            let mut page = fetcher.base().clone();
-            if !page.path().ends_with(";csv") {
-                let path = format!("{};csv", page.path().trim_end_matches('/'));
-                page.set_path(&path);
-            }
-            Place::Page { fetcher, url: page }
+            let url = in_columns(fetcher.base().clone());
+            Place::Page { fetcher, url }
         }
     };
     let about_http = options.given().find(|_| !matches!(place, Place::Page { .. }));
@@ -113,8 +109,8 @@ impl Source for Haproxy {
 
 /// What the statistics say, and the list of servers behind them where it is there.
 pub(super) fn understand(text: &str) -> Result<Reading, String> {
-    let (stat, addresses) = parts(text)?;
-    stat::reading(stat, &addresses, Timestamp::now())
+    let (stat, servers) = parts(text)?;
+    stat::reading(stat, &servers, Timestamp::now())
 }
 
 impl Haproxy {
@@ -134,6 +130,21 @@ impl Haproxy {
             Place::Page { .. } => Err("there is no runtime socket over HTTP".to_owned()),
         }
     }
+}
+
+/// The address of the page as CSV. Options of the page stand at the very end of its address, each after a semicolon.
+fn in_columns(mut page: Url) -> Url {
+    const CSV: &str = ";csv";
+    match page.query().map(str::to_owned) {
+        Some(query) if query.contains(CSV) => {}
+        Some(query) => page.set_query(Some(&format!("{query}{CSV}"))),
+        None if page.path().contains(CSV) => {}
+        None => {
+            let path = format!("{}{CSV}", page.path().trim_end_matches('/'));
+            page.set_path(&path);
+        }
+    }
+    page
 }
 
 /// The path of `unix:///run/haproxy/admin.sock`.
@@ -159,43 +170,60 @@ fn utf8(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "what came is not text".to_owned())
 }
 
-/// By proxy and server: `host:port`.
-type Addresses<'t> = HashMap<(&'t str, &'t str), String>;
+/// What stands in `show servers state` and not in the statistics.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Behind {
+    /// `host:port`, where it has one.
+    address: Option<String>,
+    /// What operators want of it. The statistics show it only while the server is up.
+    admin: Option<Admin>,
+}
 
-/// The statistics, and the addresses where they were asked for and given.
-fn parts(text: &str) -> Result<(&str, Addresses<'_>), String> {
+/// By proxy and server.
+type Servers<'t> = HashMap<(&'t str, &'t str), Behind>;
+
+/// In the administrative state: taken out by an order, by another server, by its name that leads nowhere.
+const MAINTENANCE: u32 = 0x01 | 0x02 | 0x20 | 0x40;
+
+/// In the administrative state: drained by an order, or by another server.
+const DRAIN: u32 = 0x08 | 0x10;
+
+/// The statistics, and what is known of the servers beside them where it was asked for and given.
+fn parts(text: &str) -> Result<(&str, Servers<'_>), String> {
     let start = text.find("# pxname,").ok_or_else(|| {
         let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
         format!("what came are no statistics of HAProxy: `{}`", peer_words(line))
     })?;
     let text = &text[start..];
     let (stat, rest) = text.split_once("\n\n").unwrap_or((text, ""));
-    Ok((stat, addresses(rest)))
+    Ok((stat, servers(rest)))
 }
 
 /// From `show servers state`, whose second line names the columns.
-fn addresses(text: &str) -> Addresses<'_> {
+fn servers(text: &str) -> Servers<'_> {
     let mut lines = text.lines().skip_while(|line| !line.starts_with("# be_id"));
-    let Some(head) = lines.next() else { return Addresses::new() };
+    let Some(head) = lines.next() else { return Servers::new() };
     let columns: Vec<&str> = head.trim_start_matches("# ").split(' ').collect();
     let column = |name: &str| columns.iter().position(|column| *column == name);
-    let (Some(pool), Some(name), Some(host), Some(port)) =
-        (column("be_name"), column("srv_name"), column("srv_addr"), column("srv_port"))
-    else {
-        return Addresses::new();
-    };
-    let address = |line| {
+    let (Some(pool), Some(name)) = (column("be_name"), column("srv_name")) else { return Servers::new() };
+    let (host, port, admin) = (column("srv_addr"), column("srv_port"), column("srv_admin_state"));
+    let server = |line| {
         let fields: Vec<&str> = str::split(line, ' ').collect();
-        let (host, port) = (*fields.get(host)?, *fields.get(port)?);
-        let address = match host {
+        let field = |column: Option<usize>| fields.get(column?).copied();
+        let address = match (field(host), field(port)) {
             // It has none (yet).
-            "-" | "0.0.0.0" | "::" => return None,
-            host if host.contains(':') => format!("[{host}]:{port}"),
-            host => format!("{host}:{port}"),
+            (None | Some("-" | "0.0.0.0" | "::"), _) | (_, None) => None,
+            (Some(host), Some(port)) if host.contains(':') => Some(format!("[{host}]:{port}")),
+            (Some(host), Some(port)) => Some(format!("{host}:{port}")),
         };
-        Some(((*fields.get(pool)?, *fields.get(name)?), address))
+        let admin = field(admin).and_then(|flags| flags.parse::<u32>().ok()).map(|flags| match flags {
+            flags if flags & MAINTENANCE != 0 => Admin::Maintenance,
+            flags if flags & DRAIN != 0 => Admin::Draining,
+            _ => Admin::Enabled,
+        });
+        Some(((field(Some(pool))?, field(Some(name))?), Behind { address, admin }))
     };
-    lines.take_while(|line| !line.is_empty()).filter_map(address).collect()
+    lines.take_while(|line| !line.is_empty()).filter_map(server).collect()
 }
 
 #[cfg(test)]
@@ -220,12 +248,31 @@ mod tests {
     }
 
     #[test]
-    fn addresses_come_by_proxy_and_server() {
-        let text = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_port x\n4 web 1 a 127.0.0.1 2 80 0\n\
-                    4 web 2 b ::1 2 81 0\n4 web 3 c - 0 0 0\nshort\n\nrest";
-        let addresses = addresses(text);
-        assert_eq!(addresses[&("web", "a")], "127.0.0.1:80");
-        assert_eq!(addresses[&("web", "b")], "[::1]:81");
-        assert_eq!(addresses.len(), 2);
+    fn servers_come_by_proxy_and_name() {
+        let text = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_port\n\
+                    4 web 1 a 127.0.0.1 2 0 80\n4 web 2 b ::1 2 8 81\n4 web 3 c - 0 33 0\n4 web 4 d 10.0.0.4 2 4 80\n\
+                    short\n\nrest";
+        let servers = servers(text);
+        let behind = |address: Option<&str>, admin| Behind { address: address.map(str::to_owned), admin: Some(admin) };
+        assert_eq!(servers[&("web", "a")], behind(Some("127.0.0.1:80"), Admin::Enabled));
+        assert_eq!(servers[&("web", "b")], behind(Some("[::1]:81"), Admin::Draining));
+        assert_eq!(servers[&("web", "c")], behind(None, Admin::Maintenance));
+        // It was disabled in the configuration, and has been enabled since.
+        assert_eq!(servers[&("web", "d")], behind(Some("10.0.0.4:80"), Admin::Enabled));
+        assert_eq!(servers.len(), 4);
+    }
+
+    #[test]
+    fn the_page_is_asked_for_in_columns_however_its_address_is_written() {
+        for (given, asked) in [
+            ("http://h/stats", "http://h/stats;csv"),
+            ("http://h/stats/", "http://h/stats;csv"),
+            ("http://h/stats;csv", "http://h/stats;csv"),
+            ("http://h/haproxy?stats", "http://h/haproxy?stats;csv"),
+            ("http://h/haproxy?stats;csv", "http://h/haproxy?stats;csv"),
+            ("http://h/haproxy?stats;csv;norefresh", "http://h/haproxy?stats;csv;norefresh"),
+        ] {
+            assert_eq!(in_columns(Url::parse(given).expect("a URL")).as_str(), asked);
+        }
     }
 }

@@ -14,10 +14,16 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::Addresses;
+use super::{Behind, Servers};
 use crate::net::fault::peer_words;
 use crate::protocol::{Admin, Health, Timestamp};
 use crate::sources::{Counter, Finding, Reading, Record};
+
+/// The type of a line that is about a server.
+const SERVER: &str = "2";
+
+/// Stands for the address of every server behind a socket of this machine.
+const UNIX: &str = "unix";
 
 /// One line, by the names of its columns.
 struct Line<'t> {
@@ -37,7 +43,7 @@ impl Line<'_> {
 }
 
 /// Reads the statistics.
-pub(super) fn reading(text: &str, addresses: &Addresses<'_>, now: Timestamp) -> Result<Reading, String> {
+pub(super) fn reading(text: &str, servers: &Servers<'_>, now: Timestamp) -> Result<Reading, String> {
     let mut lines = text.lines();
     let head = lines.next().unwrap_or_default().trim_start_matches("# ");
     let columns: HashMap<&str, usize> = head.split(',').enumerate().map(|(index, name)| (name, index)).collect();
@@ -55,9 +61,11 @@ pub(super) fn reading(text: &str, addresses: &Addresses<'_>, now: Timestamp) -> 
         match name {
             "FRONTEND" => reading.requests.extend(requests(pool, &line)),
             "BACKEND" => {}
+            // A listener of a frontend.
+            _ if line.get("type").is_some_and(|kind| kind != SERVER) => {}
             name => {
-                let known = line.get("addr").map(str::to_owned).or_else(|| addresses.get(&(pool, name)).cloned());
-                reading.backends.push(server(pool, name, known, &line, now));
+                let behind = servers.get(&(pool, name)).cloned().unwrap_or_default();
+                reading.backends.push(server(pool, name, behind, &line, now));
             }
         }
     }
@@ -94,24 +102,30 @@ fn requests(name: &str, line: &Line<'_>) -> Option<Counter> {
     Some(Counter { aside, ..Counter::new(name, line.number("req_tot")?) })
 }
 
-fn server(pool: &str, name: &str, address: Option<String>, line: &Line<'_>, now: Timestamp) -> Record {
+fn server(pool: &str, name: &str, behind: Behind, line: &Line<'_>, now: Timestamp) -> Record {
+    let address = line.get("addr").map(str::to_owned).or(behind.address).filter(|address| address != UNIX);
     let state = line.get("status").unwrap_or_default();
     // A check that runs right now is marked with a star; what stands behind it is the last one.
     let check = line.get("check_status").map(|status| status.trim_start_matches("* "));
     let passed = check.map(|check| check.ends_with("OK") || check.ends_with("OKC"));
     let (word, going) = state.split_once(' ').unwrap_or((state, ""));
     let going = going.contains('/');
-    let admin = match word {
-        "DRAIN" => Admin::Draining,
-        "MAINT" => Admin::Maintenance,
+    // The word of a server that is down says nothing of orders.
+    let admin = match (behind.admin, word) {
+        (Some(admin @ (Admin::Draining | Admin::Maintenance)), _) => admin,
+        (_, "DRAIN") => Admin::Draining,
+        (_, "MAINT") => Admin::Maintenance,
         _ => Admin::Enabled,
     };
+    // The port is that of the client, and so we cannot check it either.
+    let without_port = address.as_ref().is_some_and(|address| address.ends_with(":0"));
     let status = match word {
         "UP" if going || check.is_some_and(|check| check.ends_with("OKC")) => Some(Health::Degraded),
         "UP" => Some(Health::Healthy),
         "NOLB" => Some(Health::Degraded),
         "DOWN" => Some(Health::Unhealthy),
         "DRAIN" => passed.map(|passed| if passed { Health::Healthy } else { Health::Unhealthy }),
+        "no" if without_port => Some(Health::Unknown),
         "no" => None,
         // Whatever else: it is not checked, or in a way that we do not know.
         _ => Some(Health::Unknown),
@@ -120,6 +134,7 @@ fn server(pool: &str, name: &str, address: Option<String>, line: &Line<'_>, now:
     let why = match (word, status) {
         (_, None | Some(Health::Healthy)) => None,
         ("NOLB", _) => Some("it wants no new sessions".to_owned()),
+        ("no", _) => Some("HAProxy does not check it, and we do not know its port".to_owned()),
         _ if said.is_empty() => None,
         _ => Some(peer_words(&said)),
     };
@@ -152,7 +167,7 @@ mod tests {
 
     fn read(lines: &[&str]) -> Reading {
         let text = format!("{HEAD}\n{}\n", lines.join("\n"));
-        reading(&text, &Addresses::new(), Timestamp::now()).expect("statistics")
+        reading(&text, &Servers::new(), Timestamp::now()).expect("statistics")
     }
 
     fn word(status: &str, check: &str) -> (Option<Health>, Admin) {
@@ -192,15 +207,31 @@ mod tests {
         let lines = ["web,a,0,DOWN,0,90,L4CON,12,,,\"refused, \"\"twice\"\"\",Layer4 connection problem,,http,7,"];
         let now = Timestamp::now();
         let text = format!("{HEAD}\n{}\n", lines[0]);
-        let mut addresses = Addresses::new();
-        addresses.insert(("web", "a"), "10.0.0.1:80".to_owned());
-        let record = reading(&text, &addresses, now).expect("statistics").backends.remove(0);
+        let mut servers = Servers::new();
+        let behind = Behind { address: Some("10.0.0.1:80".to_owned()), admin: Some(Admin::Draining) };
+        servers.insert(("web", "a"), behind);
+        let record = reading(&text, &servers, now).expect("statistics").backends.remove(0);
         assert_eq!((record.address.as_str(), record.weight), ("10.0.0.1:80", 7), "the configured weight");
+        assert_eq!(record.admin, Admin::Draining, "it is down, and drained all the same");
         let finding = record.finding.expect("found out");
         assert_eq!(finding.detail.as_deref(), Some("Layer4 connection problem: refused, \"twice\""));
         assert_eq!(finding.latency, Some(Duration::from_millis(12)));
         assert_eq!(finding.last_change, now.before(Duration::from_secs(90)));
         assert_eq!(read(&["web,b,0,UP,1,5,L7OK,3,,,,,,http,1,"]).backends[0].address, "b", "no address, so its name");
+    }
+
+    #[test]
+    fn what_is_no_server_with_an_address_is_not_taken_for_one() {
+        let head = HEAD.replace("uweight,", "uweight,type,");
+        let text = format!(
+            "{head}\nin,sock-1,0,OPEN,,,,,,,,,10.0.0.1:80,http,,3,\nweb,a,0,UP,1,5,L7OK,3,,,,,unix,http,1,2,\n\
+             web,b,0,no check,1,5,,,,,,,10.0.0.2:0,http,1,2,\n"
+        );
+        let backends = reading(&text, &Servers::new(), Timestamp::now()).expect("statistics").backends;
+        let addresses: Vec<&str> = backends.iter().map(|record| record.address.as_str()).collect();
+        assert_eq!(addresses, ["a", "10.0.0.2:0"]);
+        let finding = backends[1].finding.as_ref().expect("we do not check it");
+        assert_eq!((finding.status, finding.state.as_str()), (Health::Unknown, "no check"));
     }
 
     #[test]
@@ -219,8 +250,8 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_comes_it_does_not_panic(text in "(?s).{0,300}", line in "[a-zA-Z0-9,\"* /()]{0,200}") {
-            let _ = reading(&text, &Addresses::new(), Timestamp::now());
-            let _ = reading(&format!("{HEAD}\n{line}"), &Addresses::new(), Timestamp::now());
+            let _ = reading(&text, &Servers::new(), Timestamp::now());
+            let _ = reading(&format!("{HEAD}\n{line}"), &Servers::new(), Timestamp::now());
         }
     }
 }

@@ -85,6 +85,79 @@ fn an_order_for_a_while_ends_by_itself_and_one_that_cannot_be_done_says_why() {
 }
 
 #[test]
+fn an_order_for_a_while_ends_also_where_the_server_is_down_then_and_takes_nothing_else_with_it() {
+    let mut rig = Rig::start();
+    let server = serving(&source(&format!("unix://{}", rig.socket("admin"))));
+    settled(&server, &rig);
+    let (a, b) = (rig.a.address(), rig.b.address());
+    // Drained, and taken down for a while, as for a new kernel.
+    assert_eq!(ordered(&server, &["drain", &a, "--for", "2s"]).code, 0);
+    rig.a.kill();
+    let (down, _) = becomes(&server, &a, &[("state", "DOWN"), ("admin", "draining")]);
+    assert_eq!(down["intent"]["state"], "applied", "{down}");
+    becomes(&server, &a, &[("state", "DOWN"), ("admin", "enabled")]);
+    rig.a.revive();
+    let (up, _) = becomes(&server, &a, &[("state", "UP"), ("admin", "enabled")]);
+    assert!(up["intent"].is_null(), "{up}");
+
+    // The weight ends by itself, and becomes what it was; the maintenance goes on.
+    assert_eq!(ordered(&server, &["maintenance", &a]).code, 0);
+    assert_eq!(ordered(&server, &["weight", &a, "9", "--for", "2s"]).code, 0);
+    for weight in [9, 3] {
+        eventually(PATIENCE, || match backend(&server, &a).expect("it is there") {
+            shown if shown["weight"] == weight && shown["admin"] == "maintenance" => Ok(()),
+            shown => Err(shown.to_string()),
+        });
+    }
+    eventually(PATIENCE, || match backend(&server, &a).expect("it is there")["intent"].clone() {
+        intent if intent["weight"].is_null() && intent["admin"] == "maintenance" => Ok(()),
+        intent => Err(intent.to_string()),
+    });
+    assert_eq!(ordered(&server, &["weight", &b, "5"]).code, 0);
+    assert_eq!(ordered(&server, &["enable", &b]).code, 0);
+    eventually(PATIENCE, || match backend(&server, &b).expect("it is there") {
+        shown if shown["weight"] == 1 && shown["intent"].is_null() => Ok(()),
+        shown => Err(shown.to_string()),
+    });
+}
+
+#[test]
+fn of_two_balancers_with_the_same_servers_one_is_named_by_its_source() {
+    let rigs = [Rig::start(), Rig::start()];
+    let file = tempfile::tempdir().expect("a folder");
+    let list = file.path().join("list.json");
+    let a = rigs[0].a.address();
+    let text = serde_json::json!({"backends": [{"address": a, "pool": "app", "status": "healthy"}]});
+    std::fs::write(&list, text.to_string()).expect("a file of ours");
+    let config = format!(
+        "[[source]]\nname = \"edge\"\n{}\n[[source]]\nname = \"other\"\nkind = \"file\"\nfile = {list:?}\n",
+        source(&format!("unix://{}", rigs[0].socket("admin")))
+    );
+    let server = TestServer::builder().config(&config).start();
+    let of = |source: &str| {
+        let list = latest(&server, Feed::Backends);
+        let all = list.as_array().expect("a list").clone();
+        all.into_iter().find(|one| one["address"] == a.as_str() && one["source"] == source).unwrap_or_default()
+    };
+    let becomes = |source: &str, admin: &str| {
+        eventually(PATIENCE, || match of(source) {
+            one if one["admin"] == admin => Ok(()),
+            one => Err(one.to_string()),
+        });
+    };
+    becomes("edge", "enabled");
+    becomes("other", "enabled");
+    let refused = ordered(&server, &["drain", &a]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.stderr.contains("`app` of source `edge`") && refused.stderr.contains("--source"), "{refused:?}");
+    assert_eq!(ordered(&server, &["drain", &a, "--source", "edge"]).code, 0);
+    becomes("edge", "draining");
+    becomes("other", "enabled");
+    let unknown = ordered(&server, &["drain", &a, "--source", "none"]);
+    assert!(unknown.code == 1 && unknown.stderr.contains("from source `none`"), "{unknown:?}");
+}
+
+#[test]
 fn an_order_to_a_balancer_that_is_away_waits_for_it() {
     let mut rig = Rig::start();
     let server = serving(&source(&format!("unix://{}", rig.socket("admin"))));
