@@ -54,6 +54,9 @@ const ERRORS: [(u16, &str); 5] = [
     (5, "refuses to answer"),
 ];
 
+/// Those that say something of the server and nothing of the name.
+const PASSING: [u16; 3] = [2, 4, 5];
+
 /// What a server is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
@@ -66,6 +69,8 @@ pub struct Question {
 pub struct Answer {
     /// Why it does not answer, as the rest of a sentence about the server.
     pub refusal: Option<String>,
+    /// Whether the refusal is the server's own: another may know.
+    pub another_may_know: bool,
     /// It did not fit, and records may be missing.
     pub truncated: bool,
     /// The records of the type that was asked for, those of other types left out.
@@ -114,22 +119,30 @@ impl Question {
         &self.name
     }
 
-    /// Asks these servers in turn over UDP, again and again, until one answers: datagrams get lost. It sets no deadline.
+    /// Asks these servers in turn over UDP, again and again, until one answers: datagrams get lost. One that cannot is passed
+    /// over while another may know. It sets no deadline.
     ///
     /// # Errors
     /// A [`Fault`] of the network, such as a refusal.
     pub async fn ask(&self, servers: &[SocketAddr]) -> Result<(Answer, SocketAddr), Fault> {
         let id = rand::random();
         let asked = self.encoded(id);
-        let mut sockets = Vec::new();
+        let (mut sockets, mut unreachable) = (Vec::new(), None);
         for server in servers {
-            let socket = UdpSocket::bind(any_port(server)).await?;
-            socket.connect(server).await?;
-            sockets.push((socket, *server));
+            let socket = async {
+                let socket = UdpSocket::bind(any_port(server)).await?;
+                socket.connect(server).await?;
+                Ok::<_, Fault>(socket)
+            };
+            match socket.await {
+                Ok(socket) => sockets.push((socket, *server)),
+                // There is no way to it; there may be one to another.
+                Err(fault) => unreachable = Some(fault),
+            }
         }
         let mut answer = [0; DATAGRAM_BYTES_MAX];
         loop {
-            let mut faults = Vec::new();
+            let (mut faults, mut refusals) = (Vec::new(), Vec::new());
             for (socket, server) in &sockets {
                 let round = async {
                     socket.send(&asked).await?;
@@ -142,14 +155,20 @@ impl Question {
                     }
                 };
                 match timeout(DNS_RESEND_INTERVAL, round).await {
+                    Ok(Ok(found)) if found.another_may_know => refusals.push((found, *server)),
                     Ok(Ok(found)) => return Ok((found, *server)),
                     // Nobody listens there; another may.
                     Ok(Err(fault)) => faults.push(fault),
                     Err(_) => {}
                 }
             }
-            if faults.len() == sockets.len() {
-                return Err(faults.pop().unwrap_or_else(|| Fault::Name(self.name.clone())));
+            // Nobody is left who has not been heard.
+            if faults.len() + refusals.len() == sockets.len() {
+                return match (refusals.pop(), faults.pop().or(unreachable)) {
+                    (Some(refusal), _) => Ok(refusal),
+                    (None, Some(fault)) => Err(fault),
+                    (None, None) => Err(Fault::Name(self.name.clone())),
+                };
             }
         }
     }
@@ -192,14 +211,16 @@ impl Question {
         if number(0)? != id || flags & 0x8000 == 0 {
             return None;
         }
-        let refusal = match flags & 0xf {
+        let code = flags & 0xf;
+        let refusal = match code {
             0 => None,
             code => {
                 let words = ERRORS.iter().find(|(known, _)| *known == code).map(|(_, words)| (*words).to_owned());
                 Some(words.unwrap_or_else(|| format!("answers with error {code}")))
             }
         };
-        let mut answer = Answer { refusal, truncated: flags & 0x0200 != 0, records: Vec::new() };
+        let (truncated, another_may_know) = (flags & 0x0200 != 0, PASSING.contains(&code));
+        let mut answer = Answer { refusal, another_may_know, truncated, records: Vec::new() };
         let mut at = HEADER_BYTES;
         for _ in 0..questions {
             at = after_name(message, at)? + 4;
@@ -337,6 +358,32 @@ mod tests {
         assert_eq!(records(9, &[]), (Some("answers with error 9".to_owned()), false, 0));
         assert_eq!(asked.read(&answer(&asked, 0, &[]), 8), None, "another question");
         assert_eq!(asked.read(&asked.encoded(7), 7), None, "a question");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_cannot_answer_is_passed_over_while_another_can() {
+        let asked = question("www.example", "A");
+        let serve = async |flags: u16| {
+            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+            let (address, asked) = (socket.local_addr().expect("bound"), asked.clone());
+            tokio::spawn(async move {
+                let mut bytes = [0; DATAGRAM_BYTES_MAX];
+                while let Ok((_, peer)) = socket.recv_from(&mut bytes).await {
+                    let mut said = answer(&asked, flags, &[(1, &[10, 0, 0, 1])]);
+                    said[..2].copy_from_slice(&bytes[..2]);
+                    let _ = socket.send_to(&said, peer).await;
+                }
+            });
+            address
+        };
+        let (refusing, failing, knowing) = (serve(5).await, serve(2).await, serve(0).await);
+        // Nobody may connect to everybody.
+        let unreachable: SocketAddr = "255.255.255.255:53".parse().expect("an address");
+        let found = asked.ask(&[unreachable, refusing, knowing]).await.expect("an answer");
+        assert_eq!((found.0.refusal, found.0.records.len(), found.1), (None, 1, knowing));
+        let found = asked.ask(&[refusing, failing]).await.expect("an answer");
+        assert_eq!(found.0.refusal.as_deref(), Some("failed at it"), "nobody knows better");
+        assert!(asked.ask(&[unreachable]).await.is_err());
     }
 
     #[test]

@@ -83,17 +83,29 @@ fn reading(config: &Value, samples: &[Sample<'_>]) -> Result<Reading, String> {
     Ok(Reading { backends, requests: requests(samples) })
 }
 
-/// A request runs through every handler of its route, and is counted by each: the handler that counts most has seen every
-/// request of its server.
-fn requests(samples: &[Sample<'_>]) -> Vec<Counter> {
-    let mut most: BTreeMap<&str, u64> = BTreeMap::new();
+/// Handlers that answer; the others hand on to the next of their route.
+const ANSWERING: [&str; 7] =
+    ["acme_server", "error", "file_server", "metrics", "reverse_proxy", "static_response", "subroute"];
+
+/// A request runs through the handlers of its route, and is counted by each: what those have counted that answer is all of
+/// them, where no other has seen more.
+pub(super) fn requests(samples: &[Sample<'_>]) -> Vec<Counter> {
+    // By server: by handler, over its hosts.
+    let mut servers: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
     for sample in samples.iter().filter(|sample| sample.name == "caddy_http_requests_total") {
-        if let (Some(server), Some(count)) = (sample.label("server"), sample.count()) {
-            let seen = most.entry(server).or_default();
-            *seen = count.max(*seen);
+        if let (Some(server), Some(handler), Some(count)) =
+            (sample.label("server"), sample.label("handler"), sample.count())
+        {
+            let seen = servers.entry(server).or_default().entry(handler).or_default();
+            *seen = seen.saturating_add(count);
         }
     }
-    most.into_iter().map(|(server, value)| Counter::new(server, value)).collect()
+    let counter = |(server, handlers): (&str, BTreeMap<&str, u64>)| {
+        let answering = ANSWERING.iter().filter_map(|handler| handlers.get(handler)).copied();
+        let answered = answering.fold(0, u64::saturating_add);
+        Counter::new(server, handlers.into_values().fold(answered, u64::max))
+    };
+    servers.into_iter().map(counter).collect()
 }
 
 fn routes(
@@ -192,6 +204,21 @@ mod tests {
         );
         let counts: Vec<u64> = reading.requests.iter().map(|counter| counter.value).collect();
         assert_eq!(counts, [9, 1]);
+    }
+
+    #[test]
+    fn a_request_is_counted_once_whichever_handlers_it_meets() {
+        let count = |lines: &[(&str, u64)]| {
+            let line = |(labels, count): &(&str, u64)| {
+                format!("caddy_http_requests_total{{server=\"srv0\",handler={labels}}} {count}\n")
+            };
+            let text: String = lines.iter().map(line).collect();
+            requests(&samples(&text).expect("metrics"))[0].value
+        };
+        assert_eq!(count(&[("\"encode\"", 50), ("\"reverse_proxy\"", 50)]), 50, "one after the other");
+        assert_eq!(count(&[("\"static_response\"", 20), ("\"reverse_proxy\"", 30)]), 50, "beside each other");
+        assert_eq!(count(&[("\"headers\"", 60), ("\"reverse_proxy\"", 30)]), 60, "some were answered by nobody");
+        assert_eq!(count(&[("\"file_server\",host=\"a\"", 3), ("\"file_server\",host=\"b\"", 4)]), 7, "by host");
     }
 
     #[test]

@@ -147,19 +147,32 @@ fn record(pool: &str, host: Host) -> Option<Record> {
     };
     let flags = &host.health_status;
     let eds = flags.eds_health_status.as_str();
-    let bad = [
-        (flags.failed_active_health_check, "failed its health check"),
-        (flags.active_hc_timeout, "its health check ran out of time"),
-        (flags.failed_outlier_check, "ejected as an outlier"),
-        (flags.excluded_via_immediate_hc_fail, "has said that it fails"),
-        (matches!(eds, "UNHEALTHY" | "TIMEOUT"), "the control plane says that it is unhealthy"),
+    // The first that holds decides; the state is Envoy's own word for it.
+    let found = [
+        (flags.failed_active_health_check, "failed_active_health_check", Health::Unhealthy, "failed its health check"),
+        (flags.active_hc_timeout, "active_hc_timeout", Health::Unhealthy, "its health check ran out of time"),
+        (flags.failed_outlier_check, "failed_outlier_check", Health::Unhealthy, "ejected as an outlier"),
+        (
+            flags.excluded_via_immediate_hc_fail,
+            "excluded_via_immediate_hc_fail",
+            Health::Unhealthy,
+            "has said that it fails",
+        ),
+        (matches!(eds, "UNHEALTHY" | "TIMEOUT"), eds, Health::Unhealthy, "the control plane says that it is unhealthy"),
+        (flags.pending_active_hc, "pending_active_hc", Health::Unknown, "waits for its first health check"),
+        (
+            flags.failed_active_degraded_check,
+            "failed_active_degraded_check",
+            Health::Degraded,
+            "says that it is degraded",
+        ),
+        (eds == "DEGRADED", eds, Health::Degraded, "the control plane says that it is degraded"),
     ];
-    let degraded = flags.failed_active_degraded_check || eds == "DEGRADED";
-    let (status, detail) = match bad.into_iter().find(|(set, _)| *set) {
-        Some((_, why)) => (Health::Unhealthy, Some(why)),
-        None if flags.pending_active_hc => (Health::Unknown, Some("waits for its first health check")),
-        None if degraded => (Health::Degraded, Some("says that it is degraded")),
-        None => (Health::Healthy, None),
+    let found = found.into_iter().find(|(holds, ..)| *holds);
+    let (state, status, detail) = match found {
+        Some((_, state, status, why)) => (state, status, Some(why)),
+        None if eds.is_empty() => (Health::Healthy.word(), Health::Healthy, None),
+        None => (eds, Health::Healthy, None),
     };
     let draining = eds == "DRAINING" || flags.pending_dynamic_removal;
     Some(Record {
@@ -170,7 +183,7 @@ fn record(pool: &str, host: Host) -> Option<Record> {
         admin: if draining { Admin::Draining } else { Admin::Enabled },
         finding: Some(Finding {
             status,
-            state: if eds.is_empty() { status.word().to_owned() } else { eds.to_owned() },
+            state: state.to_owned(),
             detail: detail.map(str::to_owned),
             latency: None,
             last_change: None,

@@ -25,15 +25,15 @@ impl Sample<'_> {
         (self.value.is_finite() && self.value >= 0.0).then_some(self.value as u64)
     }
 
-    /// Whether both stand for the same thing, by their labels.
-    pub(super) fn is_labelled_like(&self, other: &Sample<'_>) -> bool {
-        self.labels == other.labels
+    /// The labels as they are written, to find what stands for the same thing.
+    pub(super) fn labels(&self) -> String {
+        let labels: Vec<String> = self.labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        labels.join(",")
     }
 
     /// The name and labels as they are written, to tell one series from another.
     pub(super) fn series(&self) -> String {
-        let labels: Vec<String> = self.labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-        format!("{}{{{}}}", self.name, labels.join(","))
+        format!("{}{{{}}}", self.name, self.labels())
     }
 }
 

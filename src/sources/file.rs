@@ -11,9 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::BoxFuture;
 use tokio::time::sleep;
 
+use super::csv::fields;
+use super::disk::{self, Disk};
 use super::listing::{Listed, Listing};
 use super::{Kind, Reading, Source, SourceOptions, Telling};
-use crate::limits::{SOURCE_BODY_BYTES_MAX, SOURCE_FILE_LOOK_INTERVAL};
+use crate::limits::SOURCE_FILE_LOOK_INTERVAL;
 use crate::net::fault::io_words;
 
 /// The row of this kind.
@@ -34,6 +36,7 @@ struct File {
     pool: Option<String>,
     /// What the file looked like when it was last read.
     read: Mutex<Option<Stamp>>,
+    disk: Disk,
 }
 
 /// Changes whenever a file does.
@@ -47,15 +50,14 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
         Some("csv") => Format::Csv,
         _ => return Err(format!("`file`: `{}` ends with none of `.toml`, `.json` and `.csv`", path.display())),
     };
-    Ok(Arc::new(File { path, format, pool: options.pool.clone(), read: Mutex::default() }))
+    Ok(Arc::new(File { path, format, pool: options.pool.clone(), read: Mutex::default(), disk: Disk::default() }))
 }
 
 impl Source for File {
     fn read(&self) -> BoxFuture<'_, Result<Reading, String>> {
         Box::pin(async {
             let path = self.path.clone();
-            let loaded = tokio::task::spawn_blocking(move || load(&path)).await;
-            let (text, stamp) = loaded.map_err(|error| error.to_string())??;
+            let (text, stamp) = self.disk.run(move || load(&path)).await?;
             *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(stamp);
             let listing = self.format.listing(&text).and_then(|listing| listing.reading(self.pool.as_deref()));
             listing.map_err(|why| format!("`{}`: {why}", self.path.display()))
@@ -70,8 +72,10 @@ impl Source for File {
         Box::pin(async {
             loop {
                 sleep(SOURCE_FILE_LOOK_INTERVAL).await;
+                let path = self.path.clone();
+                let now = self.disk.run(move || Ok(stamp(&path).ok())).await;
                 let read = *self.read.lock().unwrap_or_else(PoisonError::into_inner);
-                if stamp(&self.path).ok() != read {
+                if now != Ok(read) {
                     return;
                 }
             }
@@ -98,12 +102,10 @@ pub(super) fn understand(json: &str, toml: &str, csv: &str) -> Result<Reading, S
 }
 
 fn load(path: &Path) -> Result<(String, Stamp), String> {
-    let unreadable = |error: std::io::Error| format!("`{}` cannot be read: {}", path.display(), io_words(&error));
-    let stamp = stamp(path).map_err(unreadable)?;
-    if stamp.0 > SOURCE_BODY_BYTES_MAX as u64 {
-        return Err(format!("`{}` is longer than {SOURCE_BODY_BYTES_MAX} bytes", path.display()));
-    }
-    Ok((fs::read_to_string(path).map_err(unreadable)?, stamp))
+    // Before the text: what changes while it is read is read again.
+    let stamp = stamp(path).map_err(|error| format!("`{}` cannot be read: {}", path.display(), io_words(&error)))?;
+    let text = String::from_utf8(disk::read(path)?).map_err(|_| format!("`{}` is not text", path.display()))?;
+    Ok((text, stamp))
 }
 
 fn stamp(path: &Path) -> std::io::Result<Stamp> {
@@ -118,25 +120,28 @@ fn in_one_line(error: &str) -> String {
     lines.join(": ")
 }
 
-/// A line of column names, then one a backend. Fields hold no commas.
+/// A line of column names, then one a backend.
 fn csv(text: &str) -> Result<Listing, String> {
-    let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
-    let columns: Vec<&str> = lines.next().map(|(_, line)| line.split(',').map(str::trim).collect()).unwrap_or_default();
     const KNOWN: [&str; 6] = ["pool", "address", "name", "weight", "admin", "status"];
-    if let Some(unknown) = columns.iter().find(|column| !KNOWN.contains(column)) {
+    let fields = |line: &str| -> Vec<String> { fields(line).iter().map(|field| field.trim().to_owned()).collect() };
+    let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+    // A list of nothing has one all the same; a file that was cut off or is just being written has none.
+    let (_, head) = lines.next().ok_or("there is no line of column names")?;
+    let columns = fields(head);
+    if let Some(unknown) = columns.iter().find(|column| !KNOWN.contains(&column.as_str())) {
         return Err(format!("line 1: there is no column `{}`; there are {}", unknown.escape_debug(), KNOWN.join(", ")));
     }
     let mut backends = Vec::new();
     for (index, line) in lines {
-        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+        let fields = fields(line);
         if fields.len() != columns.len() {
             return Err(format!("line {}: {} fields, and {} columns", index + 1, fields.len(), columns.len()));
         }
         let given = columns.iter().zip(fields).filter(|(_, field)| !field.is_empty());
         let mut object = serde_json::Map::new();
         for (column, field) in given {
-            let number = (*column == "weight").then(|| field.parse::<u32>().ok()).flatten();
-            object.insert((*column).to_owned(), number.map_or_else(|| field.into(), Into::into));
+            let number = (column == "weight").then(|| field.parse::<u32>().ok()).flatten();
+            object.insert(column.clone(), number.map_or_else(|| field.into(), Into::into));
         }
         let listed: Result<Listed, _> = serde_json::from_value(object.into());
         backends.push(listed.map_err(|error| format!("line {}: {error}", index + 1))?);
@@ -167,7 +172,8 @@ mod tests {
                     [[backends]]\naddress = \"10.0.0.2:80\"\npool = \"db\"\nadmin = \"draining\"\nname = \"b\"\n";
         let json = r#"{"backends":[{"address":"10.0.0.1:80","weight":3,"status":"healthy"},
                        {"address":"10.0.0.2:80","pool":"db","admin":"draining","name":"b"}]}"#;
-        let csv = "address,pool,weight,status,admin,name\n10.0.0.1:80,,3,healthy,,\n\n10.0.0.2:80,db,,,draining,b\n";
+        let csv =
+            "address,pool,weight,status,admin,name\n10.0.0.1:80,,3,healthy,,\n\n\"10.0.0.2:80\",db,,,\"draining\",b\n";
         let wanted = read("x.toml", toml).await.expect("a list");
         assert_eq!(wanted.backends.len(), 2);
         let (one, other) = (&wanted.backends[0], &wanted.backends[1]);
@@ -184,6 +190,7 @@ mod tests {
             ("x.toml", "[[backends]]\nadress = \"a:1\"\n", "line 2"),
             ("x.toml", "[[backends]]\naddress = \"a:1\"\nweight = -1\n", "line 3"),
             ("x.json", "{\"backends\":[{\"address\":\"a:1\",\"status\":\"fine\"}]}", "fine"),
+            ("x.csv", "", "there is no line of column names"),
             ("x.csv", "address,port\na,1\n", "line 1: there is no column `port`"),
             ("x.csv", "address,weight\na:1\n", "line 2: 1 fields, and 2 columns"),
             ("x.csv", "address,weight\na:1,many\n", "line 2: "),

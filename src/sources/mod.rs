@@ -5,6 +5,8 @@
 //! [`Poller`]'s.
 
 mod caddy;
+mod csv;
+mod disk;
 mod dns;
 mod envoy;
 mod exposition;

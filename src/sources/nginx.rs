@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::BoxFuture;
 use url::Url;
 
+use super::disk::Disk;
 use super::fetch::{Fetcher, Heard};
 use super::{Counter, Kind, Reading, Source, SourceOptions, Telling};
 
@@ -29,6 +30,7 @@ const CONFIG: &str = "/etc/nginx/nginx.conf";
 
 struct Nginx {
     config: PathBuf,
+    disk: Disk,
     status: Option<(Fetcher, Url)>,
     /// Questions since the last answer: a server that hangs answers them when it goes on, and counts them.
     unanswered: AtomicU64,
@@ -44,7 +46,7 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
         }
     };
     let config = options.file.clone().unwrap_or_else(|| PathBuf::from(CONFIG));
-    Ok(Arc::new(Nginx { config, status, unanswered: AtomicU64::new(0) }))
+    Ok(Arc::new(Nginx { config, disk: Disk::default(), status, unanswered: AtomicU64::new(0) }))
 }
 
 /// What a configuration without includes and a page of status say.
@@ -57,8 +59,7 @@ impl Source for Nginx {
     fn read(&self) -> BoxFuture<'_, Result<Reading, String>> {
         Box::pin(async {
             let path = self.config.clone();
-            let backends = tokio::task::spawn_blocking(move || config::upstreams(&path)).await;
-            let backends = backends.map_err(|error| error.to_string())??;
+            let backends = self.disk.run(move || config::upstreams(&path)).await?;
             let Some((fetcher, url)) = &self.status else { return Ok(Reading { backends, requests: Vec::new() }) };
             // This may be dropped while it waits, at its deadline.
             self.unanswered.fetch_add(1, Ordering::Relaxed);

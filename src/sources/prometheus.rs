@@ -4,11 +4,13 @@
 //! requests only. A preset also knows which requests are not those of clients: those for the metrics themselves, ours first
 //! of all.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use url::Url;
 
+use super::caddy;
 use super::exposition::{Sample, Selector, samples};
 use super::fetch::Fetcher;
 use super::{Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
@@ -34,6 +36,9 @@ pub(super) const KIND: Kind = Kind {
     new,
 };
 
+/// How requests are counted on a page of samples.
+type Counting = fn(&[Sample<'_>]) -> Vec<Counter>;
+
 /// What a program calls its metrics.
 struct Preset {
     name: &'static str,
@@ -41,6 +46,10 @@ struct Preset {
     requests: &'static str,
     /// A metric with the same labels that counts which of those requests do not count.
     aside: Option<&'static str>,
+    /// How they are counted, where that is not one by one.
+    count: Option<Counting>,
+    /// The label that holds a word for the state, where each has a sample and 1 stands at the one that is so.
+    state_label: Option<&'static str>,
     pool_label: &'static str,
     backend_label: &'static str,
 }
@@ -52,6 +61,8 @@ const PRESETS: &[Preset] = &[
         // Its metrics and API stand behind an entry point of their own, by default of this name.
         requests: "traefik_entrypoint_requests_total{entrypoint!=\"traefik\"}",
         aside: None,
+        count: None,
+        state_label: None,
         pool_label: "service",
         backend_label: "url",
     },
@@ -60,6 +71,8 @@ const PRESETS: &[Preset] = &[
         up: "caddy_reverse_proxy_upstreams_healthy",
         requests: "caddy_http_requests_total",
         aside: None,
+        count: Some(caddy::requests),
+        state_label: None,
         pool_label: "",
         backend_label: "upstream",
     },
@@ -68,15 +81,19 @@ const PRESETS: &[Preset] = &[
         up: "envoy_cluster_membership_healthy",
         requests: "envoy_http_downstream_rq_completed{envoy_http_conn_manager_prefix!=\"admin\"}",
         aside: None,
+        count: None,
+        state_label: None,
         pool_label: "",
         backend_label: "envoy_cluster_name",
     },
     Preset {
         name: "haproxy",
-        up: "haproxy_server_status{state=\"UP\"}",
+        up: "haproxy_server_status",
         requests: "haproxy_frontend_http_requests_total",
         // The statistics page and the metrics are answered by the frontend itself.
         aside: Some("haproxy_frontend_intercepted_requests_total"),
+        count: None,
+        state_label: Some("state"),
         pool_label: "proxy",
         backend_label: "server",
     },
@@ -93,6 +110,8 @@ struct Mapping {
     up: Option<Selector>,
     requests: Option<Selector>,
     aside: Option<&'static str>,
+    count: Option<Counting>,
+    state_label: Option<&'static str>,
     pool_label: Option<String>,
     backend_label: Option<String>,
     /// Where there is no label for it.
@@ -123,8 +142,10 @@ impl Mapping {
         let mapping = Mapping {
             up: selector(text(&options.up_metric, preset.map(|preset| preset.up)))?,
             requests: selector(text(&options.requests_metric, preset.map(|preset| preset.requests)))?,
-            // Whoever names another metric knows what it counts.
+            // Whoever names another metric knows what it counts, and what it says.
             aside: preset.filter(|_| options.requests_metric.is_none()).and_then(|preset| preset.aside),
+            count: preset.filter(|_| options.requests_metric.is_none()).and_then(|preset| preset.count),
+            state_label: preset.filter(|_| options.up_metric.is_none()).and_then(|preset| preset.state_label),
             pool_label: text(&options.pool_label, preset.map(|preset| preset.pool_label)),
             backend_label: text(&options.backend_label, preset.map(|preset| preset.backend_label)),
             pool: options.pool.clone().or_else(|| options.preset.clone()).unwrap_or_else(|| "metrics".to_owned()),
@@ -145,32 +166,52 @@ impl Mapping {
             samples.iter().filter(move |sample| selector.as_ref().is_some_and(|selector| selector.matches(sample)))
         };
         let backends: Vec<Record> = wanted(&self.up).filter_map(|sample| self.record(sample)).collect();
-        let requests: Vec<Counter> = wanted(&self.requests)
-            .filter_map(|sample| {
-                let aside =
-                    samples.iter().find(|other| Some(other.name) == self.aside && other.is_labelled_like(sample));
-                let aside = aside.and_then(Sample::count).unwrap_or(0);
-                Some(Counter { aside, ..Counter::new(sample.series(), sample.count()?) })
-            })
+        let asides: HashMap<String, u64> = samples
+            .iter()
+            .filter(|sample| self.aside == Some(sample.name))
+            .filter_map(|sample| Some((sample.labels(), sample.count()?)))
             .collect();
+        let one_by_one = |sample: &Sample<'_>| {
+            let aside = if asides.is_empty() { None } else { asides.get(&sample.labels()).copied() };
+            Some(Counter { aside: aside.unwrap_or(0), ..Counter::new(sample.series(), sample.count()?) })
+        };
+        let requests = match self.count {
+            Some(count) => count(&samples),
+            None => wanted(&self.requests).filter_map(one_by_one).collect(),
+        };
         Ok(Reading { backends, requests })
     }
 
     fn record(&self, sample: &Sample<'_>) -> Option<Record> {
         let name = sample.label(self.backend_label.as_deref()?)?;
         let pool = self.pool_label.as_deref().and_then(|label| sample.label(label)).unwrap_or(&self.pool);
-        let status = match sample.value {
-            value if value.is_nan() => Health::Unknown,
-            value if value > 0.0 => Health::Healthy,
-            _ => Health::Unhealthy,
+        let (status, admin, state) = match self.state_label.and_then(|label| sample.label(label)) {
+            // Another state has its 1.
+            Some(_) if sample.value != 1.0 => return None,
+            Some(word) => {
+                let (status, admin) = match word {
+                    "UP" => (Health::Healthy, Admin::Enabled),
+                    "DOWN" => (Health::Unhealthy, Admin::Enabled),
+                    "NOLB" => (Health::Degraded, Admin::Enabled),
+                    "DRAIN" => (Health::Healthy, Admin::Draining),
+                    "MAINT" => (Health::Unknown, Admin::Maintenance),
+                    _ => (Health::Unknown, Admin::Enabled),
+                };
+                (status, admin, word)
+            }
+            None => match sample.value {
+                value if value.is_nan() => (Health::Unknown, Admin::Enabled, "unknown"),
+                value if value > 0.0 => (Health::Healthy, Admin::Enabled, "up"),
+                _ => (Health::Unhealthy, Admin::Enabled, "down"),
+            },
         };
-        let state = if status == Health::Healthy { "up" } else { "down" }.to_owned();
+        let state = state.to_owned();
         Some(Record {
             pool: pool.to_owned(),
             name: name.to_owned(),
             address: address(name),
             weight: 1,
-            admin: Admin::Enabled,
+            admin,
             finding: Some(Finding { status, state, detail: None, latency: None, last_change: None }),
         })
     }
@@ -229,7 +270,7 @@ mod tests {
 
     #[test]
     fn each_preset_knows_its_program() {
-        use Health::{Healthy, Unhealthy};
+        use Health::{Healthy, Unhealthy, Unknown};
         let traefik = "traefik_service_server_up{service=\"web@file\",url=\"http://10.0.0.1:80\"} 1\n\
                        traefik_service_server_up{service=\"web@file\",url=\"https://10.0.0.2\"} 0\n\
                        traefik_entrypoint_requests_total{code=\"200\",entrypoint=\"web\",method=\"GET\",protocol=\"http\"} 7\n\
@@ -242,11 +283,13 @@ mod tests {
         assert_eq!(read("caddy", caddy), (vec![one("caddy", "127.0.0.1:8081", Healthy)], 5));
         let haproxy = "haproxy_server_status{proxy=\"app\",server=\"a\",state=\"DOWN\"} 1\n\
                        haproxy_server_status{proxy=\"app\",server=\"a\",state=\"UP\"} 0\n\
+                       haproxy_server_status{proxy=\"app\",server=\"b\",state=\"UP\"} 0\n\
+                       haproxy_server_status{proxy=\"app\",server=\"b\",state=\"MAINT\"} 1\n\
                        haproxy_frontend_http_requests_total{proxy=\"in\"} 3\n\
                        haproxy_frontend_http_requests_total{proxy=\"stats\"} 9\n\
                        haproxy_frontend_intercepted_requests_total{proxy=\"in\"} 0\n\
                        haproxy_frontend_intercepted_requests_total{proxy=\"stats\"} 9\n";
-        assert_eq!(read("haproxy", haproxy), (vec![one("app", "a", Unhealthy)], 3));
+        assert_eq!(read("haproxy", haproxy), (vec![one("app", "a", Unhealthy), one("app", "b", Unknown)], 3));
         let envoy = "envoy_cluster_membership_healthy{envoy_cluster_name=\"web\"} 2\n\
                      envoy_http_downstream_rq_completed{envoy_http_conn_manager_prefix=\"admin\"} 7\n\
                      envoy_http_downstream_rq_completed{envoy_http_conn_manager_prefix=\"in\"} 4\n";

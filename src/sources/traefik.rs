@@ -15,6 +15,7 @@ use super::exposition::samples;
 use super::fetch::Fetcher;
 use super::prometheus::address;
 use super::{Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
+use crate::net::Target;
 use crate::protocol::{Admin, Health};
 
 /// The row of this kind.
@@ -35,7 +36,8 @@ const PAGES_MAX: u32 = 100;
 struct Traefik {
     fetcher: Fetcher,
     services: Url,
-    metrics: Option<Url>,
+    /// Where the metrics are, and who fetches them.
+    metrics: Option<(Fetcher, Url)>,
 }
 
 fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
@@ -43,14 +45,36 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
         .url
         .as_deref()
         .ok_or("a source of kind `traefik` needs a `url`; write `http://127.0.0.1:8080`".to_owned())?;
-    let fetcher = Fetcher::new(url, options)?;
-    let mut services = fetcher.base().clone();
-    services.set_path("/api/http/services");
     let metrics = options.metrics_url.as_deref().map(|text| match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
         _ => Err(format!("`metrics_url`: `{text}` is no URL of a web server")),
     });
+    let metrics = metrics.transpose()?;
+    // What is about TLS goes to the one of them that has it, or to both.
+    let (here, there) = (is_secured(url), metrics.as_ref().is_some_and(|metrics| is_secured(metrics.as_str())));
+    let without_tls = |options: &SourceOptions| SourceOptions { cacert: None, insecure: false, ..options.clone() };
+    let fetcher = Fetcher::new(url, &if there && !here { without_tls(options) } else { options.clone() })?;
+    let metrics = metrics.map(|metrics| {
+        let mut options = if here && !there { without_tls(options) } else { options.clone() };
+        // What opens one server is nothing for another to know.
+        if metrics.origin() == fetcher.base().origin() {
+            let target = Target::parse(url).map_err(|error| error.to_string())?;
+            options.user = options.user.or_else(|| target.user().map(str::to_owned));
+            options.password = options.password.or_else(|| target.password().cloned());
+        } else {
+            (options.user, options.password) = (None, None);
+        }
+        let fetcher = Fetcher::new(metrics.as_str(), &options).map_err(|why| format!("`metrics_url`: {why}"))?;
+        let url = fetcher.base().clone();
+        Ok::<_, String>((fetcher, url))
+    });
+    let mut services = fetcher.base().clone();
+    services.set_path("/api/http/services");
     Ok(Arc::new(Traefik { fetcher, services, metrics: metrics.transpose()? }))
+}
+
+fn is_secured(url: &str) -> bool {
+    url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
 }
 
 impl Source for Traefik {
@@ -72,7 +96,7 @@ impl Source for Traefik {
             }
             let requests = match &self.metrics {
                 None => Vec::new(),
-                Some(url) => requests(&String::from_utf8_lossy(&self.fetcher.get(url.clone()).await?.body))?,
+                Some((fetcher, url)) => requests(&String::from_utf8_lossy(&fetcher.get(url.clone()).await?.body))?,
             };
             Ok(Reading { backends, requests })
         })

@@ -99,9 +99,9 @@ export class Orders {
   }
 
   async give() {
-    const { address, pool } = this.backend;
+    const { address, pool, source } = this.backend;
     const action = this.#value('action');
-    const order = { backend: address, pool };
+    const order = { backend: address, pool, source };
     const lasts = this.#value('for') === 'own' ? this.#value('span').trim() : this.#value('for');
     if (action === 'weight') order.weight = Number(this.#value('weight'));
     if (action !== 'enable' && lasts) order.for = lasts;

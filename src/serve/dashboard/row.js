@@ -10,7 +10,7 @@ const PLAIN = { healthy: 'up', degraded: 'slow', unhealthy: 'down', unknown: 'ch
 const CHANGED_MS = 2_500;
 const FACTS = ['since', 'checked', 'latency', 'weight', 'source', 'intent', 'detail'];
 
-export const keyOf = (backend) => `${backend.pool}\n${backend.address}`;
+export const keyOf = (backend) => `${backend.source}\n${backend.pool}\n${backend.address}`;
 
 export class Row {
   constructor(backend) {

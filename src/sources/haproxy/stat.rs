@@ -17,6 +17,7 @@ use std::time::Duration;
 use super::{Behind, Servers};
 use crate::net::fault::peer_words;
 use crate::protocol::{Admin, Health, Timestamp};
+use crate::sources::csv::fields;
 use crate::sources::{Counter, Finding, Reading, Record};
 
 /// The type of a line that is about a server.
@@ -70,25 +71,6 @@ pub(super) fn reading(text: &str, servers: &Servers<'_>, now: Timestamp) -> Resu
         }
     }
     Ok(reading)
-}
-
-/// The fields of a line of CSV: quoted where they hold a comma or a quote.
-fn fields(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let (mut quoted, mut letters) = (false, line.chars().peekable());
-    while let Some(letter) = letters.next() {
-        let field = fields.last_mut().expect("there is always one");
-        match letter {
-            '"' if quoted && letters.peek() == Some(&'"') => {
-                letters.next();
-                field.push('"');
-            }
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            letter => field.push(letter),
-        }
-    }
-    fields
 }
 
 /// What a frontend has counted: requests, less those for the statistics themselves; sessions where it knows no requests.

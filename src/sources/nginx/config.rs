@@ -1,14 +1,13 @@
 //! nginx's configuration, as far as its `upstream` blocks go: words, quotes, comments, blocks, and files that are included.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern, glob_with};
 
-use crate::limits::{NGINX_DEPTH_MAX, NGINX_FILES_MAX, SOURCE_BODY_BYTES_MAX};
+use crate::limits::{NGINX_DEPTH_MAX, NGINX_FILES_MAX};
 use crate::net::fault::io_words;
 use crate::protocol::Admin;
-use crate::sources::Record;
+use crate::sources::{Record, disk};
 
 /// A star stands for no slash, and for no dot at the beginning of a name.
 const AS_A_SHELL: MatchOptions =
@@ -54,13 +53,7 @@ impl Reader {
         self.files += 1;
         self.depth += 1;
         let shown = path.display();
-        let unreadable = |error: std::io::Error| format!("`{shown}` cannot be read: {}", io_words(&error));
-        let data = fs::metadata(path).map_err(unreadable)?;
-        // Some devices never end.
-        if !data.is_file() || data.len() > SOURCE_BODY_BYTES_MAX as u64 {
-            return Err(format!("`{shown}` is no file, or longer than {SOURCE_BODY_BYTES_MAX} bytes"));
-        }
-        let read = self.text(&fs::read(path).map_err(unreadable)?);
+        let read = self.text(&disk::read(path)?);
         self.depth -= 1;
         // The innermost file is the one to look into.
         read.map_err(|why| if why.contains('`') { why } else { format!("`{shown}` {why}") })
@@ -208,6 +201,8 @@ fn server(pool: &str, address: &str, parameters: &[&str]) -> Record {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use proptest::prelude::*;
 
     use super::*;

@@ -16,18 +16,20 @@ use crate::support::wait::eventually;
 struct Pages {
     address: String,
     pages: Arc<Mutex<HashMap<String, String>>>,
+    /// The last question for each path.
+    asked: Arc<Mutex<HashMap<String, String>>>,
 }
 
 impl Pages {
     fn start() -> Pages {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
-        let pages = Pages { address, pages: Arc::default() };
-        let served = Arc::clone(&pages.pages);
+        let pages = Pages { address, pages: Arc::default(), asked: Arc::default() };
+        let (served, asked) = (Arc::clone(&pages.pages), Arc::clone(&pages.asked));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { return };
-                let served = Arc::clone(&served);
+                let (served, asked) = (Arc::clone(&served), Arc::clone(&asked));
                 std::thread::spawn(move || {
                     let mut head = Vec::new();
                     let mut buffer = [0; 1024];
@@ -40,6 +42,7 @@ impl Pages {
                     let head = String::from_utf8_lossy(&head).into_owned();
                     let path =
                         head.split(' ').nth(1).unwrap_or_default().split('?').next().unwrap_or_default().to_owned();
+                    asked.lock().expect("no panic").insert(path.clone(), head);
                     let page = served.lock().expect("no panic").get(&path).cloned();
                     let answer = match page {
                         None => "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned(),
@@ -92,4 +95,27 @@ fn metrics_tell_who_is_up_and_count_over_resets() {
     put(1, 4);
     becomes(&server, "10.0.0.1:80", &[("status", "healthy")]);
     counted(&server, 7);
+}
+
+#[test]
+fn what_opens_one_server_is_not_shown_to_another() {
+    let (api, metrics) = (Pages::start(), Pages::start());
+    api.put("/api/http/services", r#"[{"name":"app@file","loadBalancer":{"servers":[{"url":"http://127.0.0.1:1"}]}}]"#);
+    for pages in [&api, &metrics] {
+        pages.put("/metrics", "traefik_entrypoint_requests_total{entrypoint=\"web\"} 5\n");
+    }
+    let asked = |pages: &Pages, path: &str| {
+        let words = eventually(PATIENCE, || match pages.asked.lock().expect("no panic").get(path) {
+            Some(head) => Ok(head.to_ascii_lowercase()),
+            None => Err(format!("nobody has asked for {path}")),
+        });
+        words.contains("authorization: basic b3bzomh1bnrlcji=")
+    };
+    for (of, shown) in [(&metrics, false), (&api, true)] {
+        let _server = serving(&format!(
+            "kind = \"traefik\"\nurl = \"http://ops:hunter2@{}\"\nmetrics_url = \"http://{}/metrics\"",
+            api.address, of.address
+        ));
+        assert_eq!((asked(&api, "/api/http/services"), asked(of, "/metrics")), (true, shown));
+    }
 }
