@@ -88,6 +88,10 @@ fn checks_refuse_what_they_cannot_do() {
         ],
     );
     check(
+        "[[source]]\nname = \"s\"\nkind = \"push\"\nttl = \"1m\"\n[source.check]\nkind = \"https\"\ncacert = \"/missing/ca.pem\"",
+        &["1: cannot use `/missing/ca.pem` as a list of authorities: no such file or directory"],
+    );
+    check(
         "[[check]]\nname = \"x\"\nurl = \"tcp://h:1\"\n[[check]]\nname = \"x\"\nurl = \"tcp://h:2\"",
         &["4: check `x` is there twice; give one another name"],
     );
