@@ -19,6 +19,13 @@ pub const CHECK_READ_BYTES: usize = 1024;
 /// Time after which a question to a DNS server is sent again: datagrams get lost. Four times within the usual deadline.
 pub const DNS_RESEND_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Time that the previous run of a program is given to be gone, once it was killed. A process that can be killed takes a
+/// thousandth of it.
+pub const COMMAND_DYING_TIME_MAX: Duration = Duration::from_millis(250);
+
+/// How often it is looked whether a program has ended, where the system does not tell. A run seems longer by at most that.
+pub const COMMAND_LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
 /// Memory that a regular expression over a body may be compiled into, in bytes. One a person wrote takes a tenth of it.
 pub const CHECK_REGEX_BYTES_MAX: usize = 1024 * 1024;
 

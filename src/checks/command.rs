@@ -5,21 +5,29 @@
 //! that somebody passes on.
 //!
 //! The program leads a process group of its own. When it ends, and when the check is dropped at its deadline, whatever is
-//! left of the group is killed. The leader is waited for without being collected first, so that its number cannot have
-//! become that of somebody else.
+//! left of the group is killed, and the leader also if it has left the group. The leader is waited for without being
+//! collected first, so that its number cannot have become that of somebody else. There may be one that cannot be killed: it
+//! became another user, or hangs in the system. Until it has been collected there is no other run.
 
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, pidfd_open, waitid,
+};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe::Receiver;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
 
 use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Prepared, peer_words};
-use crate::limits::CHECK_READ_BYTES;
+use crate::limits::{CHECK_READ_BYTES, COMMAND_DYING_TIME_MAX, COMMAND_LOOK_INTERVAL};
 use crate::net::fault::{io_words, is_ours};
 
 /// What this kind is called.
@@ -30,6 +38,8 @@ const SECRETS: [&str; 1] = ["VELOFLUX_TOKEN"];
 
 struct Program {
     argv: Vec<String>,
+    /// Held by a run until its leader has been collected.
+    turn: Arc<Semaphore>,
 }
 
 /// Prepares a program and its arguments, which no shell ever sees.
@@ -40,7 +50,7 @@ pub(super) fn new(argv: &[String]) -> Prepared {
         }
         [program, ..] if program.is_empty() => Err("`command` names no program".to_owned()),
         argv if argv.iter().any(|word| word.contains('\0')) => Err("`command` cannot hold a zero byte".to_owned()),
-        argv => Ok(Arc::new(Program { argv: argv.to_vec() })),
+        argv => Ok(Arc::new(Program { argv: argv.to_vec(), turn: Arc::new(Semaphore::new(1)) })),
     }
 }
 
@@ -48,27 +58,19 @@ impl Ask for Program {
     fn ask(&self) -> Asking<'_> {
         Box::pin(async {
             let failed = |error: std::io::Error| format!("cannot run `{}`: {}", self.argv[0], io_words(&error));
-            let pipe = std::io::pipe().and_then(|(reader, writer)| Ok((reader, writer.try_clone()?, writer)));
-            let (reader, errors, writer) = match pipe {
-                Ok(pipe) => pipe,
-                Err(error) => return missed(error.into()),
+            let Ok(turn) = timeout(COMMAND_DYING_TIME_MAX, Arc::clone(&self.turn).acquire_owned()).await else {
+                return Ok(Outcome::Unknown("the previous run cannot be killed".to_owned()));
             };
-            let mut command = Command::new(&self.argv[0]);
-            command.args(&self.argv[1..]).stdin(Stdio::null()).stdout(writer).stderr(errors).process_group(0);
-            for secret in SECRETS {
-                command.env_remove(secret);
-            }
-            let child = match command.spawn() {
+            let (argv, turn) = (self.argv.clone(), turn.expect("nobody closes it"));
+            // A program is read from a disk before it begins, and that may be one of another machine.
+            let begun = tokio::task::spawn_blocking(move || Run::begin(&argv, turn)).await;
+            let (mut run, output) = match begun.unwrap_or_else(|_| Err(ErrorKind::Interrupted.into())) {
                 Err(error) if is_ours(&error) => return missed(error.into()),
-                started => started.map_err(failed)?,
+                begun => begun.map_err(failed)?,
             };
-            // It holds our ends of the pipe that the program writes into.
-            drop(command);
-            let group = Group::led_by(child);
-            let output = Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(failed)?;
             let mut said = Said::default();
             let status = {
-                let ended = group.ended();
+                let ended = run.ended();
                 tokio::pin!(ended);
                 loop {
                     tokio::select! {
@@ -80,8 +82,9 @@ impl Ask for Program {
                     }
                 }
             };
-            // Whoever wrote is gone; what is in the pipe is all there will be. The runtime may not have heard of it yet.
-            while !said.over && said.take(|piece| Ok(rustix::io::read(&output, piece)?)) {}
+            // What is in the pipe may not have been heard of yet. One that has left the group may write on and on: the
+            // beginning is all that is waited for.
+            while !said.is_enough() && said.take(|piece| Ok(rustix::io::read(&output, piece)?)) {}
             judge(status, &said.first_line())
         })
     }
@@ -112,6 +115,11 @@ impl Said {
         false
     }
 
+    /// Whether nothing matters that may come.
+    fn is_enough(&self) -> bool {
+        self.over || self.beginning.len() == CHECK_READ_BYTES
+    }
+
     /// The first line that says something, without the figures that plugins put behind a bar.
     fn first_line(&self) -> String {
         let text = String::from_utf8_lossy(&self.beginning);
@@ -133,40 +141,86 @@ fn judge(status: ExitStatus, line: &str) -> Found {
     }
 }
 
-/// A process group and its leader. Dropping it kills what is left of it.
-struct Group {
-    leader: Pid,
+/// A program that runs, with all it has started. Dropping it kills what is left of it.
+struct Run {
     /// None once it has been collected, from when on its number may be anyone's.
-    child: Arc<Mutex<Option<Child>>>,
+    leader: Option<Leader>,
 }
 
-impl Group {
-    fn led_by(child: Child) -> Group {
-        Group { leader: Pid::from_child(&child), child: Arc::new(Mutex::new(Some(child))) }
+/// The leader of a process group, not collected yet.
+struct Leader {
+    child: Child,
+    number: Pid,
+    /// Readable once it has ended. None: the system does not tell (Linux before 5.3, some sandboxes), and is asked.
+    ended: Option<AsyncFd<OwnedFd>>,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Run {
+    /// Begins a run, and gives what it says. Waits for the disk.
+    fn begin(argv: &[String], turn: OwnedSemaphorePermit) -> std::io::Result<(Run, Receiver)> {
+        let (reader, writer) = std::io::pipe()?;
+        let output = Receiver::from_owned_fd(OwnedFd::from(reader))?;
+        let mut command = Command::new(&argv[0]);
+        command.args(&argv[1..]).stdin(Stdio::null()).stderr(writer.try_clone()?).stdout(writer).process_group(0);
+        for secret in SECRETS {
+            command.env_remove(secret);
+        }
+        let child = command.spawn()?;
+        let number = Pid::from_child(&child);
+        let leader = Leader { child, number, ended: watched(number).ok(), _turn: turn };
+        Ok((Run { leader: Some(leader) }, output))
     }
 
-    /// Waits for the leader, kills those it left behind, and collects it. Goes on by itself when it is dropped, until the
-    /// leader has been collected, which is soon: dropping the group kills it.
-    async fn ended(&self) -> std::io::Result<ExitStatus> {
-        let (leader, child) = (self.leader, self.child.clone());
-        let waiting = tokio::task::spawn_blocking(move || {
-            waitid(WaitId::Pid(leader), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
-            let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
-            // It may be that nobody is left.
-            let _ = kill_process_group(leader, Signal::KILL);
-            child.take().map_or_else(|| Err(ErrorKind::NotFound.into()), |mut child| child.wait())
-        });
-        waiting.await.unwrap_or_else(|_| Err(ErrorKind::Interrupted.into()))
+    /// Waits for the leader, kills those it left behind, and collects it.
+    async fn ended(&mut self) -> std::io::Result<ExitStatus> {
+        let Some(leader) = &mut self.leader else { return Err(ErrorKind::NotFound.into()) };
+        let status = leader.collect().await?;
+        self.leader = None;
+        Ok(status)
     }
 }
 
-impl Drop for Group {
+impl Leader {
+    /// May be dropped while it waits.
+    async fn collect(&mut self) -> std::io::Result<ExitStatus> {
+        match &self.ended {
+            Some(ended) => drop(ended.readable().await?),
+            None => {
+                let how = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+                while waitid(WaitId::Pid(self.number), how)?.is_none() {
+                    sleep(COMMAND_LOOK_INTERVAL).await;
+                }
+            }
+        }
+        // It may be that nobody is left.
+        let _ = kill_process_group(self.number, Signal::KILL);
+        // It has ended: this waits for nothing.
+        self.child.wait()
+    }
+}
+
+impl Drop for Run {
     fn drop(&mut self) {
-        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        if child.is_some() {
-            let _ = kill_process_group(self.leader, Signal::KILL);
+        let Some(mut leader) = self.leader.take() else { return };
+        kill(leader.number);
+        // It ends by itself with the leader, which is mostly soon. Without a runtime the whole program is about to end.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { leader.collect().await });
         }
     }
+}
+
+/// Becomes readable once the process has ended.
+#[expect(deprecated, reason = "an `OwnedFd` stays the same descriptor, and what is to be used instead is `unsafe`")]
+fn watched(process: Pid) -> std::io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(pidfd_open(process, PidfdFlags::empty())?, Interest::READABLE)
+}
+
+/// Kills a leader that has not been collected, and its group, in which it may no longer be.
+fn kill(leader: Pid) {
+    let _ = kill_process_group(leader, Signal::KILL);
+    let _ = kill_process(leader, Signal::KILL);
 }
 
 #[cfg(test)]
@@ -191,6 +245,40 @@ mod tests {
         assert_eq!(line(b"\n  \nDISK OK - free: 3 GB | /=9;1;2\nmore"), "DISK OK - free: 3 GB");
         assert_eq!(line(b"\x1b[31mred\xff"), "?[31mred\u{fffd}");
         assert_eq!(line(b""), "");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_no_run_beside_one_that_cannot_be_killed() {
+        let turn = Arc::new(Semaphore::new(1));
+        let program = Program { argv: vec!["/bin/true".to_owned()], turn: turn.clone() };
+        let uncollected = turn.acquire().await;
+        let unknown = Ok(Outcome::Unknown("the previous run cannot be killed".to_owned()));
+        assert_eq!(program.ask().await, unknown);
+        drop(uncollected);
+        assert_eq!(program.ask().await, Ok(Outcome::Good));
+        assert_eq!(program.ask().await, Ok(Outcome::Good), "the run before was collected");
+    }
+
+    #[tokio::test]
+    async fn the_end_is_seen_also_where_the_system_does_not_tell_of_it() {
+        let argv = ["/bin/sh", "-c", "sleep 0.05; exit 3"].map(str::to_owned);
+        let turn = Arc::new(Semaphore::new(1)).acquire_owned().await.expect("open");
+        let (mut run, _output) = Run::begin(&argv, turn).expect("a shell");
+        run.leader.as_mut().expect("it was just begun").ended = None;
+        assert_eq!(run.ended().await.expect("it ends").code(), Some(3));
+        assert!(run.leader.is_none());
+    }
+
+    #[test]
+    fn what_is_said_past_the_beginning_is_not_waited_for() {
+        let (mut said, mut read) = (Said::default(), 0);
+        let babbling = |piece: &mut [u8]| {
+            read += 1;
+            Ok(piece.len().min(100))
+        };
+        let mut babbling = babbling;
+        while !said.is_enough() && said.take(&mut babbling) {}
+        assert_eq!((said.beginning.len(), read), (CHECK_READ_BYTES, 11));
     }
 
     #[test]

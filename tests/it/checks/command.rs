@@ -104,3 +104,27 @@ async fn a_program_that_leaves_others_behind_is_not_waited_for_longer_and_they_a
     assert_eq!(script(&text).await, (Health::Degraded, Some("done".to_owned())));
     gone(&pids(&file)).await;
 }
+
+#[tokio::test]
+async fn one_that_has_left_its_group_is_killed_and_the_next_run_begins() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("pids");
+    // Its child leads a group, which it joins.
+    let text = r#"my $child = fork() // die;
+        if (!$child) { my $parent = getppid(); setpgrp(0, 0); sleep 1 while getppid() == $parent; exit }
+        select(undef, undef, undef, 0.01) until setpgrp(0, $child);
+        open(my $file, ">>", $ARGV[0]); print $file "$$\n"; close $file;
+        sleep 600"#;
+    let path = file.display().to_string();
+    let argv = ["/usr/bin/perl", "-e", text, &path].map(str::to_owned);
+    let probe = Probe::command(&argv, &ProbeOptions::default()).expect("a program");
+    let timing = Timing { timeout: TIMEOUT, ..Timing::default() };
+    let monitor = Monitor::new(vec![CheckSpec { name: "it".to_owned(), probe, timing }], Arc::new(Semaphore::new(1)));
+    for runs in [1, 2] {
+        monitor.check_now().await;
+        assert_eq!(monitor.states()[0].error.as_deref(), Some("no answer within 1.5 s"));
+        let pids = pids(&file);
+        assert_eq!(pids.len(), runs);
+        gone(&pids).await;
+    }
+}
