@@ -1,14 +1,13 @@
 //! The connection of a check: to an address and nothing else, dialled afresh, and read only so far.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
+use super::options::Tls;
 use crate::limits::CHECK_BODY_BYTES_MAX;
-use crate::net::dial::{Peer, Stream, dial};
+use crate::net::dial::{Peer, Stream, dial, shake};
 use crate::net::{Fault, Route, Target};
 
 /// The dialler wants a deadline of its own; that of a check is the monitor's, and it comes long before this one.
@@ -31,13 +30,15 @@ pub(super) fn nothing_beyond_the_address(kind: &str, target: &Target) -> Result<
 }
 
 /// Dials `target`, with TLS if `tls` says how.
-pub(super) async fn dialled(target: &Target, tls: Option<&Arc<ClientConfig>>) -> Result<Stream, Fault> {
+pub(super) async fn dialled(target: &Target, tls: Option<&Tls>) -> Result<Stream, Fault> {
     let host = target.host();
     let route = Route::default();
-    let peer = Peer { host: &host, port: target.port(), tls, route: &route };
-    match dial(peer, Instant::now() + NEVER).await {
-        Ok(dialed) => Ok(dialed.stream),
-        Err(error) => Err(error.fault),
+    // What is dialled and what it is called may be two things.
+    let peer = Peer { host: &host, port: target.port(), tls: None, route: &route };
+    let stream = dial(peer, Instant::now() + NEVER).await.map_err(|error| error.fault)?.stream;
+    match tls {
+        None => Ok(stream),
+        Some(tls) => shake(&tls.config, &tls.name, stream).await,
     }
 }
 

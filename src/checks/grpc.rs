@@ -9,10 +9,9 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, TE, USER_AGENT};
 use http::{Method, Request, Uri, Version};
-use rustls::ClientConfig;
 
 use super::connection::{bounded, dialled};
-use super::options::name;
+use super::options::{Tls, name};
 use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words};
 use super::{ProbeOptions, Shared};
@@ -20,8 +19,12 @@ use crate::limits::CHECK_READ_BYTES;
 use crate::net::{Fault, Target};
 
 /// The row of this kind.
-pub(super) const KIND: Kind =
-    Kind { name: "grpc", schemes: &["grpc", "grpcs"], options: &[name::CACERT, name::INSECURE], new };
+pub(super) const KIND: Kind = Kind {
+    name: "grpc",
+    schemes: &["grpc", "grpcs"],
+    options: &[name::SERVER_NAME, name::CACERT, name::INSECURE],
+    new,
+};
 
 const METHOD_PATH: &str = "/grpc.health.v1.Health/Check";
 
@@ -37,7 +40,7 @@ const UNIMPLEMENTED: &str = "12";
 
 struct Grpc {
     target: Target,
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<Tls>,
     uri: Uri,
     question: Bytes,
 }
@@ -47,15 +50,20 @@ fn new(target: &Target, options: &ProbeOptions, shared: &Shared) -> Prepared {
         return Err(format!("a check of kind `grpc` has no user, no password and no query; write `{target}`"));
     }
     let tls = if target.scheme() == "grpcs" {
-        Some(options.tls(shared, &["h2"])?)
+        Some(options.tls(target, shared, &["h2"])?)
     } else {
         options.without_tls(target)?;
         None
     };
     let service = target.path_text().filter(|service| service.len() <= SERVICE_BYTES_MAX);
     let service = service.ok_or_else(|| format!("`{target}` names no service; it is too long, or not UTF-8"))?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let uri = format!("{scheme}://{}{METHOD_PATH}", target.address());
+    let (scheme, authority) = match (&tls, &options.server_name) {
+        (None, _) => ("http", target.address()),
+        (Some(_), None) => ("https", target.address()),
+        // Who is called by another name is also asked by it: there are servers that compare the two.
+        (Some(_), Some(name)) => ("https", format!("{name}:{}", target.port())),
+    };
+    let uri = format!("{scheme}://{authority}{METHOD_PATH}");
     let uri = uri.parse().map_err(|_| format!("`{target}` cannot stand in a request"))?;
     Ok(Arc::new(Grpc { target: target.clone(), tls, uri, question: question(&service) }))
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Method;
 use http::header::{CONNECTION, HOST, HeaderMap, HeaderValue};
+use url::Position;
 
 use super::body::Wanted;
 use super::options::name;
@@ -32,6 +33,7 @@ pub(super) const KIND: Kind = Kind {
         name::JSON_POINTER,
         name::JSON_VALUE,
         name::HOST,
+        name::SERVER_NAME,
         name::CACERT,
         name::INSECURE,
     ],
@@ -67,22 +69,31 @@ fn new(target: &Target, options: &ProbeOptions, shared: &Shared) -> Prepared {
     {
         return Err(format!("an answer to `HEAD` has no body; leave out `{given}` or ask with `GET`"));
     }
-    let url = options.at_path(target)?;
+    let mut url = options.at_path(target)?;
     // The connection is not used again, and it is kind to say so.
     let mut headers = HeaderMap::from_iter([(CONNECTION, HeaderValue::from_static("close"))]);
     if let Some(host) = &options.host {
         let value = HeaderValue::from_str(host).map_err(|_| format!("`{host}` cannot stand in a `Host` header"))?;
         headers.insert(HOST, value);
     }
-    let tls = if target.scheme() == "https" {
-        options.tls(shared, ALPN)?
+    let client = if target.scheme() == "https" {
+        let tls = options.tls(target, shared, ALPN)?;
+        if tls.name == target.host() {
+            HttpClient::for_checks(&tls.config)
+        } else {
+            // To a client of HTTP the name in the certificate is that of the URL.
+            let host = &url[Position::BeforeHost..Position::AfterPort];
+            headers.entry(HOST).or_insert(HeaderValue::from_str(host).map_err(|_| unfit(target))?);
+            url.set_host(Some(&tls.name)).map_err(|_| unfit(target))?;
+            HttpClient::for_checks_at(target.host(), &tls.config)
+        }
     } else {
         options.without_tls(target)?;
         // It is never used, as nobody follows a redirect: no reason to read the authorities of the machine.
-        shared.tls(Trust::Anyone, ALPN)?
+        HttpClient::for_checks(&shared.tls(Trust::Anyone, ALPN)?)
     };
     Ok(Arc::new(Http {
-        client: HttpClient::for_checks(&tls),
+        client,
         asked: format!("{method} {}", url.path()),
         request: Request { method, url, headers, body: Bytes::new() },
         expected: if options.status.is_empty() { vec![PASSES] } else { options.status.clone() },
@@ -104,6 +115,10 @@ impl Ask for Http {
             self.wanted.judge(answer, &format!("{} answered {status}", self.asked)).await
         })
     }
+}
+
+fn unfit(target: &Target) -> String {
+    format!("`{target}` cannot stand in a request")
 }
 
 /// `200-399, 404`.

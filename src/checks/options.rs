@@ -4,7 +4,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use http::uri::Authority;
 use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use url::Url;
 
 use super::Shared;
@@ -41,6 +43,9 @@ pub struct ProbeOptions {
     pub critical_days: Option<u32>,
     /// The `Host` header, instead of the host of the URL.
     pub host: Option<String>,
+    /// The name that we ask for over TLS and that the certificate has to have. Default: `host` where that is one, else the
+    /// host of the URL.
+    pub server_name: Option<String>,
     /// A PEM file with authorities to trust beside those of the machine.
     pub cacert: Option<PathBuf>,
     /// Whether any certificate is good enough.
@@ -64,6 +69,7 @@ pub(super) mod name {
     pub(in crate::checks) const WARN_DAYS: &str = "warn_days";
     pub(in crate::checks) const CRITICAL_DAYS: &str = "critical_days";
     pub(in crate::checks) const HOST: &str = "host";
+    pub(in crate::checks) const SERVER_NAME: &str = "server_name";
     pub(in crate::checks) const CACERT: &str = "cacert";
     pub(in crate::checks) const INSECURE: &str = "insecure";
     pub(in crate::checks) const PASSWORD: &str = "password";
@@ -86,6 +92,7 @@ impl ProbeOptions {
             (name::WARN_DAYS, self.warn_days.is_some()),
             (name::CRITICAL_DAYS, self.critical_days.is_some()),
             (name::HOST, self.host.is_some()),
+            (name::SERVER_NAME, self.server_name.is_some()),
             (name::CACERT, self.cacert.is_some()),
             (name::INSECURE, self.insecure),
             (name::PASSWORD, self.password.is_some()),
@@ -118,20 +125,79 @@ impl ProbeOptions {
 
     /// For a target that is asked without TLS: whoever says whom to trust believes that there is some.
     pub(super) fn without_tls(&self, target: &Target) -> Result<(), String> {
-        match self.given().find(|given| [name::CACERT, name::INSECURE].contains(given)) {
+        match self.given().find(|given| [name::SERVER_NAME, name::CACERT, name::INSECURE].contains(given)) {
             Some(option) => Err(format!("`{option}` is about TLS, and `{}://` has none", target.scheme())),
             None => Ok(()),
         }
     }
 
-    /// How to speak TLS.
-    pub(super) fn tls(&self, shared: &Shared, alpn: &'static [&'static str]) -> Result<Arc<ClientConfig>, String> {
+    /// How to speak TLS with a target.
+    pub(super) fn tls(&self, target: &Target, shared: &Shared, alpn: &'static [&'static str]) -> Result<Tls, String> {
+        self.tls_unless_told(target, shared, alpn, Trust::Platform)
+    }
+
+    /// The same, where it goes without saying that `trust` is enough.
+    pub(super) fn tls_unless_told(
+        &self,
+        target: &Target,
+        shared: &Shared,
+        alpn: &'static [&'static str],
+        trust: Trust,
+    ) -> Result<Tls, String> {
         let trust = match (&self.cacert, self.insecure) {
             (Some(_), true) => return Err("`cacert` and `insecure` contradict each other; leave one out".to_owned()),
             (Some(path), false) => Trust::PlatformAnd(path.clone()),
             (None, true) => Trust::Anyone,
-            (None, false) => Trust::Platform,
+            (None, false) => trust,
         };
-        shared.tls(trust, alpn)
+        Ok(Tls { config: shared.tls(trust, alpn)?, name: self.name_for(target)? })
+    }
+
+    /// The name that the certificate of a target has to have.
+    fn name_for(&self, target: &Target) -> Result<String, String> {
+        let is_name = |text: &str| matches!(ServerName::try_from(text), Ok(ServerName::DnsName(_)));
+        if let Some(name) = &self.server_name {
+            return match is_name(name) {
+                true => Ok(name.clone()),
+                false => Err(format!("the `server_name` `{name}` is not a name; write for example `app.example.com`")),
+            };
+        }
+        let host = self.host.as_ref().and_then(|host| host.parse::<Authority>().ok());
+        Ok(host.map(|host| host.host().to_owned()).filter(|host| is_name(host)).unwrap_or_else(|| target.host()))
+    }
+}
+
+/// How TLS is spoken with a target.
+#[derive(Debug, Clone)]
+pub(super) struct Tls {
+    pub(super) config: Arc<ClientConfig>,
+    /// The name that we ask for, and that the certificate has to have.
+    pub(super) name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_the_certificate_is_the_one_given_or_that_of_the_host() {
+        let target = Target::parse("https://10.0.0.5:8443").expect("a target");
+        for (server_name, host, name) in [
+            (None, None, "10.0.0.5"),
+            (None, Some("app.example.com"), "app.example.com"),
+            (None, Some("app.example.com:8443"), "app.example.com"),
+            (None, Some("10.0.0.6:80"), "10.0.0.5"),
+            (None, Some("[::1]:80"), "10.0.0.5"),
+            (Some("one.example.com"), Some("app.example.com"), "one.example.com"),
+        ] {
+            let [server_name, host] = [server_name, host].map(|text| text.map(str::to_owned));
+            let options = ProbeOptions { server_name, host, ..ProbeOptions::default() };
+            assert_eq!(options.name_for(&target).as_deref(), Ok(name));
+        }
+        for bad in ["10.0.0.5", "::1", "a b", "app.example.com:443"] {
+            let options = ProbeOptions { server_name: Some(bad.to_owned()), ..ProbeOptions::default() };
+            let words = format!("the `server_name` `{bad}` is not a name; write for example `app.example.com`");
+            assert_eq!(options.name_for(&target), Err(words));
+        }
     }
 }

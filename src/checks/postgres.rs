@@ -5,20 +5,17 @@
 
 use std::sync::Arc;
 
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, Error, NoTls};
-use tokio_rustls::TlsConnector;
 
 use super::connection::{bounded, dialled};
-use super::options::name;
+use super::options::{Tls, name};
 use super::outcome::{Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, listed, peer_words, without};
 use super::{ProbeOptions, Shared};
-use crate::net::dial::Stream;
+use crate::net::dial::{Stream, shake};
 use crate::net::tls::Trust;
 use crate::net::{Fault, Target};
 use crate::secret::Secret;
@@ -27,7 +24,7 @@ use crate::secret::Secret;
 pub(super) const KIND: Kind = Kind {
     name: "postgres",
     schemes: &["postgres", "postgresql"],
-    options: &[name::PASSWORD, name::CACERT, name::INSECURE],
+    options: &[name::PASSWORD, name::SERVER_NAME, name::CACERT, name::INSECURE],
     new,
 };
 
@@ -47,9 +44,9 @@ enum Encryption {
     /// Nothing.
     Never,
     /// Everything, where the server has TLS.
-    Offered(Arc<ClientConfig>),
+    Offered(Tls),
     /// Everything.
-    Always(Arc<ClientConfig>),
+    Always(Tls),
 }
 
 fn new(target: &Target, options: &ProbeOptions, shared: &Shared) -> Prepared {
@@ -85,10 +82,7 @@ fn encryption(target: &Target, options: &ProbeOptions, shared: &Shared) -> Resul
         }
         mode = value.into_owned();
     }
-    let unless_told = |trust: Trust| match options.cacert.is_some() || options.insecure {
-        true => options.tls(shared, &[]),
-        false => shared.tls(trust, &[]),
-    };
+    let unless_told = |trust: Trust| options.tls_unless_told(target, shared, &[], trust);
     match mode.as_str() {
         "disable" => {
             options.without_tls(target)?;
@@ -129,17 +123,17 @@ impl Postgres {
     /// before the handshake complains in its log, every time.
     async fn open(&self) -> Result<Stream, Fault> {
         let mut stream = dialled(&self.target, None).await?;
-        let (config, required) = match &self.encryption {
+        let (tls, required) = match &self.encryption {
             Encryption::Never if self.login.is_some() => return Ok(stream),
             // Even so the question is how to learn that the server answers; it may then be left at that.
             Encryption::Never => (None, false),
-            Encryption::Offered(config) => (Some(config), false),
-            Encryption::Always(config) => (Some(config), true),
+            Encryption::Offered(tls) => (Some(tls), false),
+            Encryption::Always(tls) => (Some(tls), true),
         };
         stream.write_all(&SSL_REQUEST).await?;
-        match (stream.read_u8().await?, config) {
+        match (stream.read_u8().await?, tls) {
             (b'S', None) => Ok(stream),
-            (b'S', Some(config)) => self.encrypted(stream, config).await,
+            (b'S', Some(tls)) => self.encrypted(stream, tls).await,
             // `E` begins an error message: it does not know the question, which no server since 7.1 does.
             (b'N', _) if required => Err(Fault::Tls("the server has none".to_owned())),
             (b'N', _) => Ok(stream),
@@ -147,15 +141,12 @@ impl Postgres {
         }
     }
 
-    async fn encrypted(&self, stream: Stream, config: &Arc<ClientConfig>) -> Result<Stream, Fault> {
-        let host = self.target.host();
-        let name =
-            ServerName::try_from(host).map_err(|_| Fault::Tls("no certificate can be for its name".to_owned()))?;
-        let mut tls = TlsConnector::from(config.clone()).connect(name, stream).await?;
+    async fn encrypted(&self, stream: Stream, tls: &Tls) -> Result<Stream, Fault> {
+        let mut stream = shake(&tls.config, &tls.name, stream).await?;
         if self.login.is_none() {
-            tls.shutdown().await?;
+            stream.shutdown().await?;
         }
-        Ok(Stream::Tls(Box::new(tls)))
+        Ok(stream)
     }
 }
 

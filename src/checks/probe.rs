@@ -193,14 +193,17 @@ pub(super) mod tests {
             warn_days: Some(21),
             critical_days: Some(7),
             host: Some("h".to_owned()),
+            server_name: Some("h".to_owned()),
             cacert: Some("ca.pem".into()),
             insecure: true,
             password: Some(Secret::token("x").expect("one word")),
         };
         let all: Vec<&str> = all.given().collect();
-        assert_eq!(all.len(), 16);
+        assert_eq!(all.len(), 17);
         for kind in KINDS {
             assert!(kind.options.iter().all(|option| all.contains(option)), "{}", kind.name);
+            let about_tls = ["server_name", "cacert", "insecure"].map(|option| kind.options.contains(&option));
+            assert!(about_tls == [true; 3] || about_tls == [false; 3], "{}", kind.name);
         }
         for option in all {
             assert!(KINDS.iter().any(|kind| kind.options.contains(&option)), "{option}");
@@ -220,10 +223,12 @@ pub(super) mod tests {
         let status = ProbeOptions { status: vec![200..=200], ..none.clone() };
         assert_eq!(
             refused("redis://x", &status),
-            "a check of kind `redis` has no `status`; it takes `password`, `cacert` and `insecure`"
+            "a check of kind `redis` has no `status`; it takes `password`, `server_name`, `cacert` and `insecure`"
         );
         let insecure = ProbeOptions { insecure: true, ..none.clone() };
         for plain in ["http://x", "redis://x"] {
+            let named = ProbeOptions { server_name: Some("h".to_owned()), ..none.clone() };
+            assert!(refused(plain, &named).starts_with("`server_name` is about TLS"), "{plain}");
             assert!(refused(plain, &insecure).starts_with("`insecure` is about TLS"), "{plain}");
         }
         let both = ProbeOptions { cacert: Some("ca.pem".into()), insecure: true, ..none.clone() };

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisConnectionInfo, RedisError, cmd};
-use rustls::ClientConfig;
 
 use super::connection::{bounded, dialled};
-use super::options::name;
+use super::options::{Tls, name};
 use super::outcome::{Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words, without};
 use super::{ProbeOptions, Shared};
@@ -18,13 +17,13 @@ use crate::secret::Secret;
 pub(super) const KIND: Kind = Kind {
     name: "redis",
     schemes: &["redis", "rediss"],
-    options: &[name::PASSWORD, name::CACERT, name::INSECURE],
+    options: &[name::PASSWORD, name::SERVER_NAME, name::CACERT, name::INSECURE],
     new,
 };
 
 struct Redis {
     target: Target,
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<Tls>,
     password: Option<Secret>,
     /// None: the one a connection begins with.
     database: Option<u32>,
@@ -32,7 +31,7 @@ struct Redis {
 
 fn new(target: &Target, options: &ProbeOptions, shared: &Shared) -> Prepared {
     let tls = if target.scheme() == "rediss" {
-        Some(options.tls(shared, &[])?)
+        Some(options.tls(target, shared, &[])?)
     } else {
         options.without_tls(target)?;
         None

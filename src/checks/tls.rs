@@ -6,10 +6,8 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustls::ClientConfig;
-
 use super::connection::{dialled, nothing_beyond_the_address};
-use super::options::name;
+use super::options::{self, name};
 use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared};
 use super::{ProbeOptions, Shared};
@@ -21,7 +19,7 @@ use crate::net::{Fault, Target};
 pub(super) const KIND: Kind = Kind {
     name: "tls",
     schemes: &["tls"],
-    options: &[name::WARN_DAYS, name::CRITICAL_DAYS, name::CACERT, name::INSECURE],
+    options: &[name::WARN_DAYS, name::CRITICAL_DAYS, name::SERVER_NAME, name::CACERT, name::INSECURE],
     new,
 };
 
@@ -34,7 +32,7 @@ const CRITICAL_DAYS: u32 = 7;
 
 struct Tls {
     target: Target,
-    config: Arc<ClientConfig>,
+    tls: options::Tls,
     days: Days,
 }
 
@@ -54,13 +52,13 @@ fn new(target: &Target, options: &ProbeOptions, shared: &Shared) -> Prepared {
         return Err(format!("`warn_days = {warn}` is less than the `critical_days` of {critical}; nothing would warn"));
     }
     let days = Days { warn: warn.into(), critical: critical.into() };
-    Ok(Arc::new(Tls { target: target.clone(), config: options.tls(shared, &[])?, days }))
+    Ok(Arc::new(Tls { target: target.clone(), tls: options.tls(target, shared, &[])?, days }))
 }
 
 impl Ask for Tls {
     fn ask(&self) -> Asking<'_> {
         Box::pin(async {
-            let stream = match dialled(&self.target, Some(&self.config)).await {
+            let stream = match dialled(&self.target, Some(&self.tls)).await {
                 Ok(stream) => stream,
                 Err(fault) => return missed(fault),
             };

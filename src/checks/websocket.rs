@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use http::header::{HOST, HeaderValue, USER_AGENT};
-use rustls::ClientConfig;
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -16,7 +15,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::connection::dialled;
-use super::options::name;
+use super::options::{Tls, name};
 use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words};
 use super::{ProbeOptions, Shared};
@@ -28,13 +27,13 @@ use crate::net::{Fault, Target};
 pub(super) const KIND: Kind = Kind {
     name: "websocket",
     schemes: &["ws", "wss"],
-    options: &[name::PATH, name::MESSAGE_TYPE, name::HOST, name::CACERT, name::INSECURE],
+    options: &[name::PATH, name::MESSAGE_TYPE, name::HOST, name::SERVER_NAME, name::CACERT, name::INSECURE],
     new,
 };
 
 struct WebSocket {
     target: Target,
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<Tls>,
     request: http::Request<()>,
     message_type: Option<String>,
 }
@@ -44,7 +43,7 @@ fn new(target: &Target, options: &ProbeOptions, shared: &Shared) -> Prepared {
         return Err(format!("a check of kind `websocket` sends no user and password; write `{target}`"));
     }
     let tls = if target.scheme() == "wss" {
-        Some(options.tls(shared, &["http/1.1"])?)
+        Some(options.tls(target, shared, &["http/1.1"])?)
     } else {
         options.without_tls(target)?;
         None

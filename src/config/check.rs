@@ -44,6 +44,7 @@ fn options<'t>(section: &mut Section<'t>, report: &mut Report<'t>) -> ProbeOptio
     let warn_days = section.read(report, "warn_days", |raw| raw.number(0, CERTIFICATE_DAYS_MAX));
     let critical_days = section.read(report, "critical_days", |raw| raw.number(0, CERTIFICATE_DAYS_MAX));
     let host = section.read(report, "host", text);
+    let server_name = section.read(report, "server_name", text);
     let cacert = section.read(report, "cacert", |raw| raw.text().map(PathBuf::from));
     let insecure = section.read(report, "insecure", |raw| raw.flag());
     let password_file = section.read(report, "password_file", |raw| raw.text().map(PathBuf::from));
@@ -61,6 +62,7 @@ fn options<'t>(section: &mut Section<'t>, report: &mut Report<'t>) -> ProbeOptio
         warn_days: warn_days.map(|item| item.value),
         critical_days: critical_days.map(|item| item.value),
         host: host.map(|item| item.value),
+        server_name: server_name.map(|item| item.value),
         cacert: cacert.map(|item| report.resolve(item.place, &item.value)),
         insecure: insecure.is_some_and(|item| item.value),
         password: password_file.and_then(|file| secret_file(report, file.place, &file.value, Secret::password)),

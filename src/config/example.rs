@@ -118,6 +118,7 @@ command = ["/usr/lib/nagios/plugins/check_disk", "-w", "10%"]  # exit code 0, 1,
 [[check]]
 name = "external_apis"
 url = "https://api.example.com/status"
+server_name = "api.example.com"         # in the certificate; default: `host`, else the host of the URL
 # cacert = "/etc/veloflux/ca.pem"       # trusted beside the system's certificates
 insecure = false                        # `true` accepts any certificate
 critical = false

@@ -169,8 +169,11 @@ async fn through(proxy: &Proxy, mut tcp: TcpStream, peer: Peer<'_>) -> Result<St
     }
 }
 
-/// Speaks TLS to whoever is at the other end, who has to prove to be `host`.
-async fn shake(config: &Arc<rustls::ClientConfig>, host: &str, stream: Stream) -> Result<Stream, Fault> {
+/// Speaks TLS to whoever is at the other end, who has to prove to be `host`. It sets no deadline.
+///
+/// # Errors
+/// A [`Fault`] of TLS or of the network. The connection is then closed.
+pub async fn shake(config: &Arc<rustls::ClientConfig>, host: &str, stream: Stream) -> Result<Stream, Fault> {
     let name =
         ServerName::try_from(host.to_owned()).map_err(|_| Fault::Tls(format!("no certificate can be for `{host}`")))?;
     let tls = TlsConnector::from(Arc::clone(config)).connect(name, stream).await?;

@@ -51,13 +51,19 @@ impl HttpClient {
     /// For checks: a fresh connection for every request, never through a proxy. It sets no deadline: the caller's covers
     /// the whole check.
     pub fn for_checks(tls: &Arc<ClientConfig>) -> HttpClient {
-        Self::build(reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0), tls)
+        Self::build(reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0), tls, Resolver::default())
+    }
+
+    /// The same for what is at `host`, whatever name the URL has.
+    pub fn for_checks_at(host: String, tls: &Arc<ClientConfig>) -> HttpClient {
+        let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+        Self::build(builder, tls, Resolver { instead: Some(host) })
     }
 
     /// For sources: a connection that is kept for the next reading, never through a proxy. It sets no deadline: the poller's
     /// covers the whole reading.
     pub fn for_sources(tls: &Arc<ClientConfig>) -> HttpClient {
-        Self::build(reqwest::Client::builder().no_proxy().pool_max_idle_per_host(1), tls)
+        Self::build(reqwest::Client::builder().no_proxy().pool_max_idle_per_host(1), tls, Resolver::default())
     }
 
     /// For commands to the server at `host:port`, which is reached as `route` says. `deadline` covers all from the name to
@@ -75,13 +81,13 @@ impl HttpClient {
         if let Some(address) = route.pinned(host, port) {
             builder = builder.resolve(host, address);
         }
-        Self::build(builder, tls)
+        Self::build(builder, tls, Resolver::default())
     }
 
-    fn build(builder: reqwest::ClientBuilder, tls: &Arc<ClientConfig>) -> HttpClient {
+    fn build(builder: reqwest::ClientBuilder, tls: &Arc<ClientConfig>, resolver: Resolver) -> HttpClient {
         let client = builder
             .tls_backend_preconfigured(ClientConfig::clone(tls))
-            .dns_resolver(Resolver)
+            .dns_resolver(resolver)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .http1_only()
@@ -162,13 +168,17 @@ impl fmt::Display for Failed {
 impl Error for Failed {}
 
 /// The system's resolver, with our error: reqwest's own cannot be told from other errors.
-struct Resolver;
+#[derive(Debug, Default)]
+struct Resolver {
+    /// What is looked up in place of the name of the URL.
+    instead: Option<String>,
+}
 
 impl reqwest::dns::Resolve for Resolver {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let name = self.instead.clone().unwrap_or_else(|| name.as_str().to_owned());
         Box::pin(async move {
-            let name = name.as_str();
-            match super::resolve(name, 0).await {
+            match super::resolve(&name, 0).await {
                 Ok(addresses) => Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs),
                 Err(fault) => Err(fault.into()),
             }

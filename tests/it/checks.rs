@@ -19,14 +19,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Signal, kill_process_group};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 use veloflux::checks::{CheckSpec, CheckState, Monitor, Probe, ProbeOptions, Timing};
 use veloflux::net::Target;
 use veloflux::protocol::Health;
 
+use crate::support::certificate::Certificate;
 use crate::support::program::Program;
 use crate::support::{certificate, free_port};
 
@@ -117,6 +121,21 @@ async fn follows(url: &str, options: &ProbeOptions, mut program: Program, start:
     let _again = start();
     found(&monitor, Health::Healthy, STARTING).await;
     running.abort();
+}
+
+/// A server's part of TLS.
+fn acceptor(made: &Certificate, alpn: &[&str]) -> TlsAcceptor {
+    let chain = vec![CertificateDer::from_pem_file(&made.certificate).expect("openssl writes PEM")];
+    let key = PrivateKeyDer::from_pem_file(&made.key).expect("openssl writes PEM");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has suites")
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .expect("they belong together");
+    server.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    TlsAcceptor::from(Arc::new(server))
 }
 
 /// What a misbehaving peer does with a connection.

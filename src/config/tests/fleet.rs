@@ -73,6 +73,10 @@ fn checks_refuse_what_they_cannot_do() {
             "6: `warn_days = 3` is less than the `critical_days` of 4; nothing would warn",
         ),
         (
+            "kind = \"https\"\nserver_name = \"10.0.0.1\"",
+            "6: the `server_name` `10.0.0.1` is not a name; write for example `app.example.com`",
+        ),
+        (
             "password_file = \"/missing\"",
             "5: `/missing` cannot be read: no such file or directory; write the secret there, on one line",
         ),
@@ -83,7 +87,7 @@ fn checks_refuse_what_they_cannot_do() {
         "[[check]]\nname = \"x\"\nurl = \"pg:5432\"\n[[check]]\nname = \"y\"\nurl = \"redis://h\"\nbody = \"x\"\n[[check]]\nname = \"z\"",
         &[
             "3: `url` in [[check]]: target `pg:5432` has no scheme; write for example `postgres://pg:5432`",
-            "7: a check of kind `redis` has no `body`; it takes `password`, `cacert` and `insecure`",
+            "7: a check of kind `redis` has no `body`; it takes `password`, `server_name`, `cacert` and `insecure`",
             "8: `url` is missing in [[check]]; write `url = \"postgres://127.0.0.1\"`",
         ],
     );

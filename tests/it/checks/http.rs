@@ -4,14 +4,12 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use veloflux::checks::ProbeOptions;
 
-use super::{Manner, certificate, degraded, failure, free_port, passes, peer};
+use super::{Manner, acceptor, certificate, degraded, failure, free_port, passes, peer};
 
 /// A server that answers each connection with the next of its pieces, pausing between them.
 struct Stub {
@@ -235,17 +233,8 @@ async fn dripping_headers_do_not_outlast_the_deadline() {
 async fn the_certificate_is_checked_unless_told_otherwise() {
     let folder = tempfile::tempdir().expect("a folder");
     let made = certificate::make(folder.path());
-    let chain = vec![CertificateDer::from_pem_file(&made.certificate).expect("openssl writes PEM")];
-    let key = PrivateKeyDer::from_pem_file(&made.key).expect("openssl writes PEM");
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let server = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the provider has suites")
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .expect("they belong together");
     let pieces = vec![b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec()];
-    let stub = Stub::serve(pieces, Some(TlsAcceptor::from(Arc::new(server)))).await;
+    let stub = Stub::serve(pieces, Some(acceptor(&made, &[]))).await;
     let port = stub.address.rsplit_once(':').expect("host:port").1;
 
     let trusted = ProbeOptions { cacert: Some(made.certificate), ..body("ok") };
@@ -263,4 +252,34 @@ async fn the_certificate_is_checked_unless_told_otherwise() {
     let plain = Stub::status("200 OK").await;
     let no_tls = failure(&plain.url("/").replace("http:", "https:"), &insecure).await;
     assert!(no_tls.starts_with("no answer within") || no_tls.starts_with("TLS: "), "{no_tls}");
+}
+
+#[tokio::test]
+async fn who_is_listed_by_address_is_checked_by_its_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = certificate::named(folder.path(), "app.example.com");
+    let pieces = vec![b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec()];
+    let stub = Stub::serve(pieces, Some(acceptor(&made, &[]))).await;
+    let trusted = ProbeOptions { cacert: Some(made.certificate), ..body("ok") };
+    let other = "TLS: the certificate is for another name: `app.example.com`";
+    let url = format!("https://{}/", stub.address);
+    assert_eq!(failure(&url, &trusted).await, other);
+    let called = |server_name: Option<&str>, host: Option<&str>| {
+        let [server_name, host] = [server_name, host].map(|name| name.map(str::to_owned));
+        ProbeOptions { server_name, host, ..trusted.clone() }
+    };
+    for (server_name, host, header) in [
+        (Some("app.example.com"), None, &*stub.address),
+        (None, Some("app.example.com"), "app.example.com"),
+        (None, Some("app.example.com:80"), "app.example.com:80"),
+        (Some("app.example.com"), Some("other.example.com"), "other.example.com"),
+    ] {
+        passes(&url, &called(server_name, host)).await;
+        let head = stub.heads().pop().expect("it was asked").to_ascii_lowercase();
+        assert!(head.contains(&format!("\r\nhost: {header}\r\n")), "{head}");
+    }
+    assert_eq!(failure(&url, &called(Some("other.example.com"), None)).await, other);
+    assert_eq!(failure(&url, &called(None, Some("other.example.com"))).await, other);
+    let elsewhere = failure("https://no-such-name.invalid/", &called(Some("localhost"), None)).await;
+    assert_eq!(elsewhere, "name `no-such-name.invalid` does not resolve", "the name is not where it is");
 }

@@ -66,6 +66,8 @@ async fn the_chain_and_the_name_are_checked() {
     let (_server, port) = server(folder.path(), &named).await;
     let name = failure(&format!("tls://127.0.0.1:{port}"), &trusting(&named)).await;
     assert_eq!(name, "TLS: the certificate is for another name: `other.example`");
+    let called = ProbeOptions { server_name: Some("other.example".to_owned()), ..trusting(&named) };
+    passes(&format!("tls://127.0.0.1:{port}"), &called).await;
 }
 
 #[tokio::test]

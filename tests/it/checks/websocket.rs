@@ -1,10 +1,6 @@
 //! The `websocket` check against our own server, and against peers that say something else.
 
-use std::sync::Arc;
-
 use futures_util::SinkExt;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -12,7 +8,7 @@ use tokio_tungstenite::accept_async;
 use tokio_tungstenite::tungstenite::Message;
 use veloflux::checks::ProbeOptions;
 
-use super::{Manner, certificate, failure, free_port, passes, peer};
+use super::{Manner, acceptor, certificate, failure, free_port, passes, peer};
 use crate::support::TestServer;
 
 fn none() -> ProbeOptions {
@@ -92,21 +88,22 @@ async fn the_first_message_decides_and_pings_are_none() {
 async fn wss_checks_the_certificate() {
     let folder = tempfile::tempdir().expect("a folder");
     let made = certificate::make(folder.path());
-    let chain = vec![CertificateDer::from_pem_file(&made.certificate).expect("openssl writes PEM")];
-    let key = PrivateKeyDer::from_pem_file(&made.key).expect("openssl writes PEM");
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let server = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the provider has suites")
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .expect("they belong together");
-    let acceptor = TlsAcceptor::from(Arc::new(server));
-    let port = saying(&[Message::text(r#"{"type":"a"}"#)], Some(acceptor)).await;
+    let port = saying(&[Message::text(r#"{"type":"a"}"#)], Some(acceptor(&made, &[]))).await;
     let url = format!("wss://127.0.0.1:{port}/");
     passes(&url, &ProbeOptions { cacert: Some(made.certificate), ..first("a") }).await;
     let unknown = failure(&url, &none()).await;
     assert_eq!(unknown, "TLS: the certificate is from an unknown issuer; name its authority with `cacert`");
+}
+
+#[tokio::test]
+async fn wss_to_an_address_checks_the_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = certificate::named(folder.path(), "app.example.com");
+    let url = format!("wss://127.0.0.1:{}/", saying(&[], Some(acceptor(&made, &[]))).await);
+    let trusted = ProbeOptions { cacert: Some(made.certificate), ..none() };
+    assert_eq!(failure(&url, &trusted).await, "TLS: the certificate is for another name: `app.example.com`");
+    passes(&url, &ProbeOptions { host: Some("app.example.com".to_owned()), ..trusted.clone() }).await;
+    passes(&url, &ProbeOptions { server_name: Some("app.example.com".to_owned()), ..trusted }).await;
 }
 
 #[tokio::test]
