@@ -67,38 +67,50 @@ impl Wanted {
         self.pattern.is_none() && self.json.is_none()
     }
 
-    /// Reads as much of a body as it takes to judge it, and at most [`CHECK_BODY_BYTES_MAX`] bytes of it.
-    /// `answered` begins the sentence that ends with what is missing.
+    /// Reads as much of a body as it takes to judge it, and at most [`CHECK_BODY_BYTES_MAX`] bytes of it: of a document that
+    /// is longer nobody can tell what it says. `answered` begins the sentence that ends with what is missing.
     pub(super) async fn judge(&self, mut answer: Answer, answered: &str) -> Found {
         let report = is_health_report(&answer);
         if self.is_empty() && !report {
             return Ok(Outcome::Good);
         }
         let text_is_enough = self.needs_no_more_than_text() && !report;
-        let mut body: Vec<u8> = Vec::new();
-        while body.len() < CHECK_BODY_BYTES_MAX {
+        let (mut body, mut cut_off) = (Vec::new(), false);
+        while !cut_off {
             // What was searched before needs no second look, except for where the two pieces meet.
             let overlap = self.text.as_ref().map_or(0, |text| text.len().saturating_sub(1));
             let searched = body.len().saturating_sub(overlap);
             let room = CHECK_BODY_BYTES_MAX - body.len();
             let Some(chunk) = answer.chunk().await.map_err(|fault| fault.to_string())? else { break };
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            cut_off = chunk.len() > room;
             if text_is_enough && self.text.as_ref().is_some_and(|text| contains(&body[searched..], text.as_bytes())) {
                 return Ok(Outcome::Good);
             }
         }
-        self.missing(&body).map_err(|missing| format!("{answered} {missing}"))?;
+        let missing = |missing| format!("{answered} {missing}");
+        self.missing_text(&body).map_err(missing)?;
+        if cut_off && (report || self.json.is_some()) {
+            let what = if report { "report" } else { "body" };
+            return Ok(Outcome::Degraded(format!("its {what} is longer than {} KiB", CHECK_BODY_BYTES_MAX / 1024)));
+        }
+        self.missing_value(&body).map_err(missing)?;
         if report { health_report(&body) } else { Ok(Outcome::Good) }
     }
 
-    /// The first thing that is not in the body as it should be, as it follows `GET / answered 200 `.
-    fn missing(&self, body: &[u8]) -> Result<(), String> {
+    /// The first thing that is not in the text as it should be, as it follows `GET / answered 200 `.
+    fn missing_text(&self, body: &[u8]) -> Result<(), String> {
         if let Some(text) = self.text.as_ref().filter(|text| !contains(body, text.as_bytes())) {
             return Err(format!("without `{text}` in its body"));
         }
         if let Some(pattern) = self.pattern.as_ref().filter(|pattern| !pattern.is_match(body)) {
             return Err(format!("with a body that does not match `{pattern}`"));
         }
+        Ok(())
+    }
+
+    /// The same for the value in the document.
+    fn missing_value(&self, body: &[u8]) -> Result<(), String> {
         match &self.json {
             Some(field) => field.missing(body),
             None => Ok(()),
@@ -109,8 +121,7 @@ impl Wanted {
 impl Field {
     fn missing(&self, body: &[u8]) -> Result<(), String> {
         let pointer = &self.pointer;
-        let document: Value =
-            serde_json::from_slice(body).map_err(|_| "with a body that is not JSON, or too long".to_owned())?;
+        let document: Value = serde_json::from_slice(body).map_err(|_| "with a body that is not JSON".to_owned())?;
         let there = match document.pointer(pointer) {
             None => return Err(format!("without `{pointer}` in its body")),
             Some(there) => there,
@@ -170,7 +181,8 @@ mod tests {
     }
 
     fn missing(options: ProbeOptions, body: &str) -> Option<String> {
-        Wanted::new(&options).expect("it makes sense").missing(body.as_bytes()).err()
+        let wanted = Wanted::new(&options).expect("it makes sense");
+        wanted.missing_text(body.as_bytes()).and_then(|()| wanted.missing_value(body.as_bytes())).err()
     }
 
     fn json(pointer: &str, value: Option<&str>) -> ProbeOptions {
@@ -213,7 +225,7 @@ mod tests {
         ] {
             assert_eq!(missing(json(pointer, value), body).as_deref(), error, "{pointer}");
         }
-        assert_eq!(missing(json("/x", None), "<html>").as_deref(), Some("with a body that is not JSON, or too long"));
+        assert_eq!(missing(json("/x", None), "<html>").as_deref(), Some("with a body that is not JSON"));
     }
 
     #[test]
@@ -221,7 +233,7 @@ mod tests {
         assert_eq!(missing(matching("^ready: [0-9]+$"), "ready: 12"), None);
         let error = missing(matching("(?i)READY"), "no\u{1b}pe").expect("it does not match");
         assert_eq!(error, "with a body that does not match `(?i)READY`");
-        assert!(Wanted::new(&matching("b+")).expect("a pattern").missing(b"\xff\xfeb").is_ok());
+        assert!(Wanted::new(&matching("b+")).expect("a pattern").missing_text(b"\xff\xfeb").is_ok());
     }
 
     #[test]

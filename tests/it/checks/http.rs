@@ -171,6 +171,29 @@ async fn a_body_matches_or_has_the_value() {
 }
 
 #[tokio::test]
+async fn a_document_that_is_too_long_to_be_read_is_degraded() {
+    let limit = 64 * 1024;
+    let document = |length: usize| {
+        let (begun, ended) = (br#"{"status":"pass","notes":""#, br#""}"#);
+        [&begun[..], &vec![b'.'; length - begun.len() - ended.len()], ended].concat()
+    };
+    let report = async |length| {
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/health+json\r\nContent-Length: {length}\r\n\r\n");
+        Stub::start(vec![head.into_bytes(), document(length)]).await
+    };
+    let json = ProbeOptions { json_pointer: Some("/status".to_owned()), ..none() };
+    passes(&report(limit).await.url("/"), &none()).await;
+    assert_eq!(degraded(&report(limit + 1).await.url("/"), &none()).await, "its report is longer than 64 KiB");
+    passes(&Stub::body(&[&document(limit)]).await.url("/"), &json).await;
+    let long = Stub::body(&[&document(limit + 1)]).await.url("/");
+    assert_eq!(degraded(&long, &json).await, "its body is longer than 64 KiB");
+    passes(&long, &body("status")).await;
+    let missing = failure(&long, &ProbeOptions { body: Some("depth".to_owned()), ..json }).await;
+    assert_eq!(missing, "GET / answered 200 without `depth` in its body");
+}
+
+#[tokio::test]
 async fn a_health_report_that_warns_is_degraded() {
     let report = async |body: &str| {
         let head = format!(
