@@ -1,7 +1,9 @@
 //! The `tls` check: a handshake, and how long the certificates that the server shows are still good for.
 //!
 //! The chain and the name are checked in the handshake, unless `insecure` says otherwise; the days are counted either way,
-//! and of all certificates shown the one that expires first decides.
+//! and of all certificates shown the one that expires first decides. But one that has expired in a chain that was checked
+//! cannot be one of those that the chain needs: it is degraded, as a client that builds chains in another manner may stumble
+//! over it.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -33,7 +35,17 @@ const CRITICAL_DAYS: u32 = 7;
 struct Tls {
     target: Target,
     tls: options::Tls,
+    chain: Chain,
     days: Days,
+}
+
+/// What the handshake has found out about the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chain {
+    /// There is a way from the server's certificate to an authority, and nothing on it has expired.
+    Checked,
+    /// Nothing.
+    Unchecked,
 }
 
 /// Whole days that have to be left.
@@ -51,8 +63,9 @@ fn new(target: &Target, options: &ProbeOptions, shared: &Shared) -> Prepared {
     if warn < critical {
         return Err(format!("`warn_days = {warn}` is less than the `critical_days` of {critical}; nothing would warn"));
     }
+    let chain = if options.insecure { Chain::Unchecked } else { Chain::Checked };
     let days = Days { warn: warn.into(), critical: critical.into() };
-    Ok(Arc::new(Tls { target: target.clone(), tls: options.tls(target, shared, &[])?, days }))
+    Ok(Arc::new(Tls { target: target.clone(), tls: options.tls(target, shared, &[])?, chain, days }))
 }
 
 impl Ask for Tls {
@@ -66,33 +79,44 @@ impl Ask for Tls {
             let shown = tls.get_ref().1.peer_certificates().unwrap_or_default();
             let ends: Option<Vec<SystemTime>> = shown.iter().map(|certificate| not_after(certificate)).collect();
             let ends = ends.ok_or("TLS: a certificate that cannot be read")?;
-            self.days.judge(&ends, SystemTime::now())
+            self.days.judge(&ends, self.chain, SystemTime::now())
         })
     }
 }
 
 impl Days {
     /// Judges the last moments of the certificates of a server, its own first.
-    fn judge(self, ends: &[SystemTime], now: SystemTime) -> Found {
-        let Some((index, &until)) = ends.iter().enumerate().min_by_key(|(_, until)| **until) else {
+    fn judge(self, ends: &[SystemTime], chain: Chain, now: SystemTime) -> Found {
+        let (superfluous, needed): (Vec<_>, Vec<_>) = ends
+            .iter()
+            .enumerate()
+            .partition(|(index, until)| chain == Chain::Checked && *index > 0 && days(now, **until) < 0);
+        let Some((index, &until)) = needed.into_iter().min_by_key(|(_, until)| **until) else {
             return Err("TLS: the server shows no certificate".to_owned());
         };
         let which = if index == 0 { "the certificate" } else { "a certificate of its chain" };
-        let date = jiff::Timestamp::try_from(until).map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
         let left = days(now, until);
         if left < 0 {
-            return Err(format!("TLS: {which} has expired on {date}"));
+            return Err(format!("TLS: {which} has expired on {}", date(until)));
         }
         let words = match left {
-            1 => format!("{which} expires in 1 day, on {date}"),
-            days => format!("{which} expires in {days} days, on {date}"),
+            1 => format!("{which} expires in 1 day, on {}", date(until)),
+            days => format!("{which} expires in {days} days, on {}", date(until)),
         };
-        match left {
-            days if days < self.critical => Err(words),
-            days if days < self.warn => Ok(Outcome::Degraded(words)),
-            _ => Ok(Outcome::Good),
+        match (left, superfluous.first()) {
+            (days, _) if days < self.critical => Err(words),
+            (days, _) if days < self.warn => Ok(Outcome::Degraded(words)),
+            (_, Some((_, until))) => Ok(Outcome::Degraded(format!(
+                "it shows a certificate that its chain does not need and that has expired on {}; leave it out",
+                date(**until)
+            ))),
+            (_, None) => Ok(Outcome::Good),
         }
     }
+}
+
+fn date(at: SystemTime) -> String {
+    jiff::Timestamp::try_from(at).map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -104,7 +128,11 @@ mod tests {
     const DAY: Duration = Duration::from_secs(24 * 3600);
 
     fn judged(ends: &[SystemTime], now: SystemTime, bounds: Days) -> String {
-        match bounds.judge(ends, now) {
+        said(bounds.judge(ends, Chain::Checked, now))
+    }
+
+    fn said(found: Found) -> String {
+        match found {
             Ok(Outcome::Good) => "good".to_owned(),
             Ok(Outcome::Degraded(words)) => format!("degraded: {words}"),
             Ok(Outcome::Unknown(words)) => format!("unknown: {words}"),
@@ -133,6 +161,20 @@ mod tests {
         assert_eq!(judged(&[], end, usual), "TLS: the server shows no certificate");
         let chain = judged(&[end + 90 * DAY, end], end - DAY, usual);
         assert_eq!(chain, format!("a certificate of its chain expires in 1 day, {on}"));
+    }
+
+    #[test]
+    fn what_has_expired_in_a_chain_that_was_checked_was_not_needed() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_798_761_600);
+        let bounds = Days { warn: 21, critical: 7 };
+        let (fresh, soon, over) = (now + 90 * DAY, now + 10 * DAY, now - Duration::from_secs(1));
+        let superfluous = "degraded: it shows a certificate that its chain does not need and that has expired on 2026-12-31; leave it out";
+        assert_eq!(judged(&[fresh, fresh, over], now, bounds), superfluous);
+        let other = "degraded: a certificate of its chain expires in 10 days, on 2027-01-11";
+        assert_eq!(judged(&[fresh, soon, over], now, bounds), other, "what is needed comes first");
+        let unchecked = said(bounds.judge(&[fresh, fresh, over], Chain::Unchecked, now));
+        assert_eq!(unchecked, "TLS: a certificate of its chain has expired on 2026-12-31");
+        assert_eq!(judged(&[over, fresh], now, bounds), "TLS: the certificate has expired on 2026-12-31");
     }
 
     #[test]

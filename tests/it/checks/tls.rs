@@ -18,10 +18,18 @@ fn trusting(made: &Certificate) -> ProbeOptions {
 }
 
 async fn server(folder: &Path, made: &Certificate) -> (Program, u16) {
+    showing(folder, made, None).await
+}
+
+/// A server that shows these certificates beside its own.
+async fn showing(folder: &Path, made: &Certificate, chain: Option<&Path>) -> (Program, u16) {
     let port = free_port();
     let mut openssl = Command::new("openssl");
     openssl.args(["s_server", "-www", "-accept", &format!("127.0.0.1:{port}")]);
     openssl.arg("-cert").arg(&made.certificate).arg("-key").arg(&made.key);
+    if let Some(chain) = chain {
+        openssl.arg("-cert_chain").arg(chain);
+    }
     let program = Program::start(&mut openssl, folder);
     ready(&format!("tcp://127.0.0.1:{port}"), &none()).await;
     (program, port)
@@ -51,6 +59,19 @@ async fn the_days_that_are_left_decide() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn an_expired_certificate_that_is_not_needed_is_degraded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let over = certificate::expired(folder.path());
+    let made = certificate::lasting(folder.path(), 60);
+    let (_server, port) = showing(folder.path(), &made, Some(&over.certificate)).await;
+    let url = format!("tls://127.0.0.1:{port}");
+    let why = degraded(&url, &trusting(&made)).await;
+    assert!(why.starts_with("it shows a certificate that its chain does not need and that has expired on "), "{why}");
+    let unchecked = failure(&url, &ProbeOptions { insecure: true, ..none() }).await;
+    assert!(unchecked.starts_with("TLS: a certificate of its chain has expired on "), "{unchecked}");
 }
 
 #[tokio::test]
