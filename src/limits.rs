@@ -13,6 +13,9 @@ pub const CHECKS_AT_ONCE_MAX: usize = 256;
 /// Bytes of a response body that a check reads while it looks for its substring. What it says past that is not a health report.
 pub const CHECK_BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of the first message of a feed that a check takes. It is often a snapshot, and longer than what follows.
+pub const CHECK_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+
 /// Bytes that a check reads in one go. What it waits for mostly stands in the first few.
 pub const CHECK_READ_BYTES: usize = 1024;
 

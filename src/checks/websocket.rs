@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use http::header::{HOST, HeaderValue, USER_AGENT};
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -19,7 +19,7 @@ use super::options::{Tls, name};
 use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words};
 use super::{ProbeOptions, Shared};
-use crate::limits::{CHECK_BODY_BYTES_MAX, CHECK_READ_BYTES};
+use crate::limits::{CHECK_MESSAGE_BYTES_MAX, CHECK_READ_BYTES};
 use crate::net::dial::Stream;
 use crate::net::{Fault, Target};
 
@@ -68,8 +68,8 @@ impl Ask for WebSocket {
             let config = WebSocketConfig::default()
                 .read_buffer_size(CHECK_READ_BYTES)
                 .write_buffer_size(0)
-                .max_message_size(Some(CHECK_BODY_BYTES_MAX))
-                .max_frame_size(Some(CHECK_BODY_BYTES_MAX));
+                .max_message_size(Some(CHECK_MESSAGE_BYTES_MAX))
+                .max_frame_size(Some(CHECK_MESSAGE_BYTES_MAX));
             let opened = client_async_with_config(self.request(), stream, Some(config)).await;
             let (mut socket, _) = opened.map_err(|error| self.in_words(error))?;
             let found = match &self.message_type {
@@ -134,6 +134,9 @@ impl WebSocket {
             }
             Error::Io(error) => Fault::from(error).to_string(),
             Error::Protocol(ProtocolError::HandshakeIncomplete) | Error::ConnectionClosed => Fault::Closed.to_string(),
+            Error::Capacity(CapacityError::MessageTooLong { .. }) => {
+                format!("its first message is longer than {} MiB", CHECK_MESSAGE_BYTES_MAX / 1024 / 1024)
+            }
             other => Fault::Protocol("WebSocket", other.to_string()).to_string(),
         }
     }

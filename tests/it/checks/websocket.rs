@@ -79,9 +79,20 @@ async fn the_first_message_decides_and_pings_are_none() {
             Some(words) => assert_eq!(failure(&url, &first("a")).await, words),
         }
     }
-    let long = saying(&[text(&"x".repeat(65 * 1024))], None).await;
-    let words = failure(&format!("ws://127.0.0.1:{long}/"), &first("a")).await;
-    assert!(words.starts_with("no WebSocket answer: "), "{words}");
+}
+
+#[tokio::test]
+async fn a_first_message_may_be_long_and_one_that_is_too_long_is_told() {
+    let limit = 1024 * 1024;
+    let message = |length: usize| {
+        let (begun, ended) = (r#"{"type":"a","data":""#, r#""}"#);
+        Message::text(format!("{begun}{}{ended}", "x".repeat(length - begun.len() - ended.len())))
+    };
+    let longest = saying(&[message(limit)], None).await;
+    passes(&format!("ws://127.0.0.1:{longest}/"), &first("a")).await;
+    let longer = saying(&[message(limit + 1)], None).await;
+    let words = failure(&format!("ws://127.0.0.1:{longer}/"), &first("a")).await;
+    assert_eq!(words, "its first message is longer than 1 MiB");
 }
 
 #[tokio::test]
