@@ -19,6 +19,10 @@ pub const CHECK_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes that a check reads in one go. What it waits for mostly stands in the first few.
 pub const CHECK_READ_BYTES: usize = 1024;
 
+/// Time in which nothing more may come from a peer that has said all there is to say. The rest of a greeting comes with its
+/// beginning.
+pub const CHECK_SILENCE_TIME: Duration = Duration::from_millis(100);
+
 /// Time after which a question to a DNS server is sent again: datagrams get lost. Four times within the usual deadline.
 pub const DNS_RESEND_INTERVAL: Duration = Duration::from_millis(500);
 

@@ -2,10 +2,15 @@
 //!
 //! `sslmode` of the URL means what it means to `libpq`: `disable`, `prefer` (default), `require` and `verify-full`. The
 //! middle two take any certificate unless `cacert` names an authority.
+//!
+//! Without a user the server is asked whether it has TLS, and where it has none, or `disable` says to do without, that is all:
+//! nothing but the one byte of its answer may come. A login would be noted in its log. So is one thing: that we leave a
+//! server that has TLS before the handshake, as `disable` means; `prefer` leaves its log alone.
 
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, Error, NoTls};
@@ -15,6 +20,7 @@ use super::options::{Tls, name};
 use super::outcome::{Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, listed, peer_words, without};
 use super::{ProbeOptions, Shared};
+use crate::limits::CHECK_SILENCE_TIME;
 use crate::net::dial::{Stream, shake};
 use crate::net::tls::Trust;
 use crate::net::{Fault, Target};
@@ -125,19 +131,19 @@ impl Postgres {
         let mut stream = dialled(&self.target, None).await?;
         let (tls, required) = match &self.encryption {
             Encryption::Never if self.login.is_some() => return Ok(stream),
-            // Even so the question is how to learn that the server answers; it may then be left at that.
+            // Even so the question is how to learn that the server answers.
             Encryption::Never => (None, false),
             Encryption::Offered(tls) => (Some(tls), false),
             Encryption::Always(tls) => (Some(tls), true),
         };
         stream.write_all(&SSL_REQUEST).await?;
         match (stream.read_u8().await?, tls) {
-            (b'S', None) => Ok(stream),
             (b'S', Some(tls)) => self.encrypted(stream, tls).await,
             // `E` begins an error message: it does not know the question, which no server since 7.1 does.
             (b'N', _) if required => Err(Fault::Tls("the server has none".to_owned())),
+            (b'S' | b'N', _) if self.login.is_none() => nothing_more(stream).await,
             (b'N', _) => Ok(stream),
-            _ => Err(Fault::Protocol("postgres", "what came is not its protocol".to_owned())),
+            _ => Err(foreign()),
         }
     }
 
@@ -148,6 +154,22 @@ impl Postgres {
         }
         Ok(stream)
     }
+}
+
+/// Takes leave. A greeting of another protocol may begin with the same byte, as that of SSH does: there the rest follows at
+/// once.
+async fn nothing_more(mut stream: Stream) -> Result<Stream, Fault> {
+    // One that is gone already has no more to say.
+    let _ = stream.shutdown().await;
+    match timeout(CHECK_SILENCE_TIME, stream.read(&mut [0])).await {
+        Ok(Ok(1..)) => Err(foreign()),
+        // It has left, or waits for more, as a proxy may.
+        _ => Ok(stream),
+    }
+}
+
+fn foreign() -> Fault {
+    Fault::Protocol("postgres", "what came is not its protocol".to_owned())
 }
 
 /// Logs in and asks for a row.

@@ -168,3 +168,21 @@ async fn a_peer_that_is_no_postgres_fails_in_plain_words() {
         assert_eq!(failure(&url, &none()).await, words, "{manner:?}");
     }
 }
+
+#[tokio::test]
+async fn a_greeting_that_begins_as_the_answer_does_is_not_the_answer() {
+    for (rest, manner, error) in [
+        ("?sslmode=disable", Manner::Saying(b"SSH-2.0-OpenSSH_9.9\r\n"), true),
+        ("?sslmode=disable", Manner::Saying(b"NOTICE hello\r\n"), true),
+        ("", Manner::Saying(b"NOTICE hello\r\n"), true),
+        ("", Manner::Babbling(b"N"), true),
+        ("?sslmode=disable", Manner::Saying(b"S"), false),
+        ("", Manner::Saying(b"N"), false),
+    ] {
+        let url = format!("postgres://{}{rest}", peer(manner).await);
+        match error {
+            true => assert_eq!(failure(&url, &none()).await, "no postgres answer: what came is not its protocol"),
+            false => passes(&url, &none()).await,
+        }
+    }
+}
