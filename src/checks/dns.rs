@@ -1,6 +1,7 @@
 //! The `dns` check. `dns://NAME` asks the resolver of this machine, as every program here does: it has an address for the
 //! name, from DNS, `/etc/hosts` or whatever else is set up. `dns://SERVER/NAME?type=MX` asks one DNS server over UDP: it
-//! has a record of that type (default `A`). An answer that does not fit into a datagram counts as one.
+//! has a record of that type (default `A`). Where no record fits into a datagram it is asked again over TCP. A server that has
+//! several addresses is asked at each in turn, until one answers.
 
 use std::sync::Arc;
 
@@ -69,14 +70,21 @@ impl Ask for Dns {
 
 async fn ask_server(server: &Target, question: &Question) -> Result<Found, Fault> {
     let addresses = resolve(&server.host(), server.port()).await?;
-    let (answer, _) = question.ask(&addresses[..1]).await?;
-    Ok(judge(question, &answer))
+    let (answer, address) = question.ask(&addresses).await?;
+    if !answer.truncated || answer.refusal.is_some() || !answer.records.is_empty() {
+        return Ok(judge(question, &answer));
+    }
+    match question.ask_stream(address).await {
+        Ok(answer) => Ok(judge(question, &answer)),
+        Err(Fault::Ours(lack)) => Err(Fault::Ours(lack)),
+        Err(fault) => Ok(Err(format!("its answer does not fit into a datagram, and over TCP: {fault}"))),
+    }
 }
 
 fn judge(question: &Question, answer: &Answer) -> Found {
     match &answer.refusal {
         Some(refusal) => Err(format!("the server {refusal}")),
-        None if answer.truncated || !answer.records.is_empty() => Ok(Outcome::Good),
+        None if !answer.records.is_empty() => Ok(Outcome::Good),
         None => Err(format!("the server has no `{}` record for that name", question.kind().name)),
     }
 }
@@ -92,8 +100,8 @@ mod tests {
         let judged = |answer| judge(&asked, &answer);
         let none = Err("the server has no `A` record for that name".to_owned());
         assert_eq!(judged(Answer { records: vec![Record::Other], ..Answer::default() }), Ok(Outcome::Good));
-        assert_eq!(judged(Answer::default()), none);
-        assert_eq!(judged(Answer { truncated: true, ..Answer::default() }), Ok(Outcome::Good), "cut off");
+        assert_eq!(judged(Answer::default()), none.clone());
+        assert_eq!(judged(Answer { truncated: true, ..Answer::default() }), none, "cut off, and nothing is left");
         let unknown = Answer { refusal: Some("knows no such name".to_owned()), ..Answer::default() };
         assert_eq!(judged(unknown), Err("the server knows no such name".to_owned()));
     }

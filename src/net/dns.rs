@@ -129,15 +129,10 @@ impl Question {
         let asked = self.encoded(id);
         let (mut sockets, mut unreachable) = (Vec::new(), None);
         for server in servers {
-            let socket = async {
-                let socket = UdpSocket::bind(any_port(server)).await?;
-                socket.connect(server).await?;
-                Ok::<_, Fault>(socket)
-            };
-            match socket.await {
+            match towards(server).await {
                 Ok(socket) => sockets.push((socket, *server)),
-                // There is no way to it; there may be one to another.
-                Err(fault) => unreachable = Some(fault),
+                // Such as one of IPv6, on a machine that has none.
+                Err(error) => unreachable = Some(Fault::from(error)),
             }
         }
         let mut answer = [0; DATAGRAM_BYTES_MAX];
@@ -252,12 +247,15 @@ pub fn name_servers(resolv_conf: &str) -> Vec<SocketAddr> {
     if servers.is_empty() { vec![(Ipv4Addr::LOCALHOST, PORT).into()] } else { servers }
 }
 
-/// Any port of ours towards that server.
-fn any_port(server: &SocketAddr) -> SocketAddr {
-    match server {
+/// A socket that sends to that server, from any port of ours, and hears of no other.
+async fn towards(server: &SocketAddr) -> std::io::Result<UdpSocket> {
+    let any_port: SocketAddr = match server {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    }
+    };
+    let socket = UdpSocket::bind(any_port).await?;
+    socket.connect(server).await?;
+    Ok(socket)
 }
 
 fn service(message: &[u8], at: usize) -> Option<Service> {
@@ -402,6 +400,25 @@ mod tests {
             asked.read(&message, 7).expect("an answer").records,
             [service(1, 5, 8080, "w1.shop.example"), service(2, 0, 80, "x"), service(0, 0, 0, "")]
         );
+    }
+
+    #[tokio::test]
+    async fn a_server_that_cannot_be_reached_leaves_the_others() {
+        let asked = question("www.example", "A");
+        let there = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+        let address = there.local_addr().expect("bound");
+        // The system refuses it: it is for everybody.
+        let nowhere: SocketAddr = "255.255.255.255:53".parse().expect("an address");
+        let answering = async {
+            let mut message = [0; DATAGRAM_BYTES_MAX];
+            let (length, from) = there.recv_from(&mut message).await.expect("a question");
+            message[2] |= 0x80;
+            there.send_to(&message[..length], from).await.expect("sent");
+        };
+        let servers = [nowhere, address];
+        let (answer, ()) = tokio::join!(asked.ask(&servers), answering);
+        assert_eq!(answer, Ok((Answer::default(), address)));
+        assert!(asked.ask(&[nowhere]).await.is_err(), "nobody is left");
     }
 
     #[test]

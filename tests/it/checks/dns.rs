@@ -1,6 +1,7 @@
 //! The `dns` check: through the resolver of this machine, and against a server that answers as the test says.
 
-use tokio::net::UdpSocket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
 use veloflux::checks::ProbeOptions;
 
 use super::{failure, free_port, passes};
@@ -59,6 +60,40 @@ async fn a_server_has_a_record_or_not() {
     assert_eq!(words, "the server knows no such name");
     let failing = server(0, [0x81, 0x82], 0, b"").await;
     assert_eq!(failure(&format!("dns://127.0.0.1:{failing}/www.example"), &none()).await, "the server failed at it");
+}
+
+/// The same server over TCP, with these answers.
+async fn stream_server(port: u16, answers: u8, records: &'static [u8]) {
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("the port of the other");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let length = stream.read_u16().await.expect("a question");
+            let mut answer = vec![0; length.into()];
+            stream.read_exact(&mut answer).await.expect("a question");
+            answer[2..4].copy_from_slice(&[0x81, 0x80]);
+            answer[7] = answers;
+            answer.extend_from_slice(records);
+            stream.write_u16(answer.len().try_into().expect("short")).await.expect("it listens");
+            stream.write_all(&answer).await.expect("it listens");
+        }
+    });
+}
+
+#[tokio::test]
+async fn an_answer_without_room_for_a_record_is_asked_for_over_tcp() {
+    let url = |port: u16| format!("dns://127.0.0.1:{port}/www.example");
+    let cut_off = [0x83, 0x80];
+    let with_room = server(0, cut_off, 1, ADDRESS).await;
+    passes(&url(with_room), &none()).await;
+    let some = server(0, cut_off, 0, b"").await;
+    stream_server(some, 1, ADDRESS).await;
+    passes(&url(some), &none()).await;
+    let empty = server(0, cut_off, 0, b"").await;
+    stream_server(empty, 0, b"").await;
+    assert_eq!(failure(&url(empty), &none()).await, "the server has no `A` record for that name");
+    let deaf = server(0, cut_off, 0, b"").await;
+    let words = "its answer does not fit into a datagram, and over TCP: connection refused";
+    assert_eq!(failure(&url(deaf), &none()).await, words);
 }
 
 #[tokio::test]
