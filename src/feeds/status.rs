@@ -43,14 +43,12 @@ impl RollUp {
             flips.borrow_and_update();
         }
         let world = &self.world;
-        let settings = world.settings();
         let members: Vec<Backend> = world.fleet.members().into_iter().map(|member| member.backend).collect();
         let view = View {
             rules: world.fleet.rules(),
             backends: &members,
             sources: world.fleet.sources(),
-            dependencies: &settings.dependencies,
-            checks: world.dependencies.states(),
+            dependencies: world.checked_dependencies(),
             signs: world.vitals.signs(),
             pauses: *self.pauses.borrow_and_update(),
             notice: world.notice(),
@@ -70,7 +68,7 @@ impl RollUp {
             cluster_size: 1,
             reasons: verdict.reasons,
             uptime_seconds: Some(up.as_secs()),
-            node: Some(settings.node.clone()),
+            node: Some(world.settings().node.clone()),
         })
     }
 }
@@ -107,9 +105,7 @@ struct View<'v> {
     rules: BTreeMap<String, Rule>,
     backends: &'v [Backend],
     sources: Vec<(String, Standing)>,
-    dependencies: &'v [Dependency],
-    /// Of the dependencies, in their order.
-    checks: Vec<CheckState>,
+    dependencies: Vec<(Dependency, CheckState)>,
     signs: Vec<Sign>,
     pauses: Pauses,
     /// What the server has to say of itself.
@@ -146,7 +142,7 @@ impl View<'_> {
             reasons.extend(of_pool(name, *rule, pools.get(name.as_str()).map_or(&[], Vec::as_slice)));
         }
         reasons.extend(self.backends.iter().filter_map(Fleet::complaint).map(degraded));
-        for (dependency, check) in self.dependencies.iter().zip(&self.checks) {
+        for (dependency, check) in &self.dependencies {
             let severity = if dependency.critical && check.status == Health::Unhealthy {
                 Health::Unhealthy
             } else {
