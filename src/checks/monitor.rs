@@ -240,10 +240,11 @@ impl Fleet {
     /// Takes a result: believed or not.
     fn fold(&self, check: &Check, found: Found, took: Duration) {
         let moment = Moment { at: Timestamp::now(), clock: self.epoch.elapsed() };
+        let lag = lock(&self.lag).worst(moment.clock);
         let judgement = match &found {
             // It says nothing of the target, and nothing of us.
             Ok(Outcome::Unknown(_)) => Judgement::default(),
-            known => lock(&self.doubt).fold(check.number, known.is_ok(), moment.clock),
+            known => lock(&self.doubt).fold(check.number, known.is_ok(), moment.clock, lag),
         };
         let found = match judgement.doubted {
             Some(ref why) => Ok(Outcome::Unknown(why.clone())),
