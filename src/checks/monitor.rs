@@ -19,6 +19,7 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::doubt::{Doubt, Event, Judgement};
+use super::lack::{Lack, News};
 use super::lag::Lag;
 use super::outcome::{Found, Outcome};
 use super::state::{Flip, Machine, Moment};
@@ -54,6 +55,7 @@ struct Fleet {
     epoch: Instant,
     doubt: Mutex<Doubt>,
     lag: Mutex<Lag>,
+    lack: Mutex<Lack>,
 }
 
 /// One check and what it knows.
@@ -82,6 +84,7 @@ impl Monitor {
             epoch: Instant::now(),
             doubt: Mutex::default(),
             lag: Mutex::default(),
+            lack: Mutex::default(),
         };
         let monitor = Monitor {
             fleet: Arc::new(fleet),
@@ -240,35 +243,46 @@ impl Fleet {
     /// Takes a result: believed or not.
     fn fold(&self, check: &Check, found: Found, took: Duration) {
         let moment = Moment { at: Timestamp::now(), clock: self.epoch.elapsed() };
+        let lack = lock(&self.lack).fold(&found, moment.clock);
+        let unasked = matches!(found, Ok(Outcome::Unasked(_)));
         let lag = lock(&self.lag).worst(moment.clock);
+        // Held until all machines know of it: another failure could else be taken for good between the two.
+        let mut doubt = lock(&self.doubt);
         let judgement = match &found {
-            // It says nothing of the target, and nothing of us.
-            Ok(Outcome::Unknown(_)) => Judgement::default(),
-            known => lock(&self.doubt).fold(check.number, known.is_ok(), moment.clock, lag),
+            // It says nothing of the target, and that it is us needs no guess.
+            Ok(Outcome::Unknown(_) | Outcome::Unasked(_)) => Judgement::default(),
+            known => doubt.fold(check.number, known.is_ok(), moment.clock, lag),
         };
-        let found = match judgement.doubted {
-            Some(ref why) => Ok(Outcome::Unknown(why.clone())),
-            None => found,
+        let flip = match &judgement.doubted {
+            Some(why) => lock(&check.machine).doubt(why, took, moment),
+            None => lock(&check.machine).fold(found, took, moment),
         };
-        let flip = lock(&check.machine).fold(found, took, moment);
         let mut changed = flip.is_some();
+        if let (Some(Event::Begun(targets)), Some(why)) = (&judgement.event, &judgement.doubted) {
+            let targets: HashSet<u64> = targets.iter().copied().filter(|number| *number != check.number).collect();
+            for other in self.checks().iter().filter(|other| targets.contains(&other.number)) {
+                changed |= lock(&other.machine).suspect(why, moment).is_some();
+            }
+        }
+        drop(doubt);
+        // What happens to many at once has one line for all of them.
+        match lack {
+            None => {}
+            Some(News::Begun(why)) => tracing::warn!("{why}; whatever cannot be asked is unknown"),
+            Some(News::Ended) => tracing::warn!("everything can be asked again"),
+        }
         if let Some(flip) = flip
             && judgement.doubted.is_none()
+            && !unasked
         {
             check.tell(flip);
         }
         match judgement.event {
             None => {}
             Some(Event::Ask) => self.call_others(check),
-            Some(Event::Begun(targets)) => {
-                // One line for all of them.
-                let why = judgement.doubted.unwrap_or_default();
-                let longest = in_words(DOUBT_TIME_MAX);
+            Some(Event::Begun(_)) => {
+                let (why, longest) = (judgement.doubted.unwrap_or_default(), in_words(DOUBT_TIME_MAX));
                 tracing::warn!("{why}; their status is unknown until half of all answer again, or for {longest}");
-                let targets: HashSet<u64> = targets.into_iter().filter(|number| *number != check.number).collect();
-                for other in self.checks().iter().filter(|other| targets.contains(&other.number)) {
-                    changed |= lock(&other.machine).suspect(&why, moment).is_some();
-                }
             }
             Some(Event::Ended) => tracing::warn!("failing checks are believed again"),
         }

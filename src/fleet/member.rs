@@ -44,7 +44,7 @@ pub(super) fn of_check(pool: &Pool, backend: &config::Backend, state: &CheckStat
             stale: false,
             intent: None,
         },
-        confirmed: state.passed + state.failed,
+        confirmed: state.checks(),
     }
 }
 
@@ -85,7 +85,7 @@ pub(super) fn of_source(source: &str, standing: &Standing, seen: &Seen, check: O
             backend.latency_ms = state.latency.map(milliseconds);
             backend.last_check = state.last_check;
             backend.last_change = state.last_change;
-            member.confirmed = state.passed + state.failed;
+            member.confirmed = state.checks();
         }
         (None, None) => {
             backend.state = "unchecked".to_owned();
