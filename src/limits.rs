@@ -60,7 +60,7 @@ pub const LAG_WINDOW: Duration = Duration::from_secs(10);
 pub const PEER_WORDS_BYTES_MAX: usize = 200;
 
 /// Names that are looked up at the same moment. Each blocks a thread, for ten seconds and more when the name server is
-/// dead; a live one answers this many in a few milliseconds.
+/// dead; a live one answers this many in a few milliseconds. Who wants a name that is being looked up shares that lookup.
 pub const LOOKUPS_AT_ONCE_MAX: usize = 32;
 
 /// Bytes of a proxy's answer to `CONNECT` that are read. A status line and a few headers.

@@ -16,17 +16,17 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::doubt::{Doubt, Event, Judgement};
 use super::lack::{Lack, News};
 use super::lag::Lag;
-use super::outcome::{Found, Outcome};
+use super::outcome::{Found, Outcome, missed};
 use super::state::{Flip, Machine, Moment};
 use super::{CheckSpec, CheckState};
 use crate::limits::DOUBT_TIME_MAX;
-use crate::net::Fault;
 use crate::net::fault::in_words;
+use crate::net::progress::within;
 use crate::protocol::{Health, Timestamp};
 
 /// By how much an interval is stretched or shortened, at random.
@@ -232,11 +232,10 @@ impl Fleet {
         late += began - ready;
         lock(&self.lag).note(late, self.epoch.elapsed());
         let spec = check.spec();
-        let limit = spec.timing.timeout;
-        let result = timeout(limit, spec.probe.ask()).await;
+        let result = within(spec.timing.timeout, spec.probe.ask()).await;
         let took = began.elapsed();
         drop(permit);
-        self.fold(check, result.unwrap_or_else(|_| Err(Fault::Deadline(limit).to_string())), took);
+        self.fold(check, result.unwrap_or_else(missed), took);
         began
     }
 
