@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::progress::{Stage, reached};
 use super::route::{Manner, Names, Proxy};
 use super::{Fault, Route, socks, tunnel};
 use crate::limits::{ADDRESS_STAGGER, ADDRESSES_MAX};
@@ -122,6 +123,7 @@ pub async fn dial(peer: Peer<'_>, deadline: Instant) -> Result<Dialed, DialError
             }
         },
     };
+    reached(Stage::Connection);
     let raced = timed(&mut phases.tcp, deadline, race(&addresses)).await;
     let (tcp, address) = raced.map_err(|fault| {
         let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
@@ -136,9 +138,16 @@ pub async fn dial(peer: Peer<'_>, deadline: Instant) -> Result<Dialed, DialError
         }
     };
 
-    let Some(config) = peer.tls else { return Ok(Dialed { stream, peer: address, phases }) };
+    let Some(config) = peer.tls else {
+        reached(Stage::Answer);
+        return Ok(Dialed { stream, peer: address, phases });
+    };
+    reached(Stage::Tls);
     match timed(&mut phases.tls, deadline, shake(config, peer.host, stream)).await {
-        Ok(stream) => Ok(Dialed { stream, peer: address, phases }),
+        Ok(stream) => {
+            reached(Stage::Answer);
+            Ok(Dialed { stream, peer: address, phases })
+        }
         Err(fault) => Err(DialError { phase: Phase::Tls, phases, to: named, fault }),
     }
 }

@@ -128,6 +128,8 @@ enum Manner {
     Closing,
     /// Answers the first bytes with these, and closes.
     Saying(&'static [u8]),
+    /// Answers the first bytes with these, and says nothing more.
+    Stopping(&'static [u8]),
     /// Answers the first bytes with these, again and again.
     Babbling(&'static [u8]),
 }
@@ -154,6 +156,10 @@ async fn misbehave(mut stream: TcpStream, manner: Manner) -> std::io::Result<()>
         Manner::Closing => {}
         Manner::Silent => while stream.read(&mut buffer).await? > 0 {},
         Manner::Saying(words) => stream.write_all(words).await?,
+        Manner::Stopping(words) => {
+            stream.write_all(words).await?;
+            while stream.read(&mut buffer).await? > 0 {}
+        }
         Manner::Babbling(words) => loop {
             stream.write_all(words).await?;
         },
