@@ -38,6 +38,9 @@ pub struct Peer<'a> {
     pub route: &'a Route,
 }
 
+/// For whoever is held to a deadline by its caller, which comes long before this.
+pub const NEVER: Duration = Duration::from_secs(24 * 3600);
+
 /// How long each phase took. A phase that was not needed is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Phases {
@@ -340,6 +343,28 @@ mod tests {
         assert!(dialed.phases.tcp.is_some());
         let dialed = dial(peer("localhost", port), soon()).await.expect("one family listens");
         assert!(dialed.phases.dns.is_some());
+    }
+
+    /// An address that takes no connection and refuses none, as one whose packets are dropped, for as long as this is kept.
+    async fn deaf() -> (SocketAddr, Vec<TcpStream>, socket2::Socket) {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+        socket.listen(0).expect("it is bound");
+        let address = socket.local_addr().expect("bound").as_socket().expect("an address");
+        let mut swarm = Vec::new();
+        while let Ok(stream) = timeout_at(Instant::now() + ADDRESS_STAGGER, TcpStream::connect(address)).await {
+            swarm.push(stream.expect("nobody refuses"));
+        }
+        (address, swarm, socket)
+    }
+
+    #[tokio::test]
+    async fn one_address_that_answers_is_enough() {
+        let (deaf, _swarm, _socket) = deaf().await;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let live = listener.local_addr().expect("bound");
+        let (_, won) = race(&[deaf, live]).await.expect("the second listens");
+        assert_eq!(won, live);
     }
 
     #[tokio::test]

@@ -54,7 +54,7 @@ async fn a_peer_whose_backlog_is_full_gives_no_connection_in_time() {
     // Whoever comes after these is neither let in nor sent away.
     let swarm: Vec<_> = (0..8).map(|_| TcpStream::connect_timeout(&address, Duration::from_millis(50))).collect();
     assert!(swarm.last().is_some_and(Result::is_err), "the backlog is full");
-    for scheme in ["tcp", "tls", "ws", "redis", "postgres", "mysql"] {
+    for scheme in ["tcp", "http", "tls", "ws", "redis", "postgres", "mysql"] {
         let words = failure(&format!("{scheme}://{address}"), &ProbeOptions::default()).await;
         assert_eq!(words, "no connection within 1.5 s", "{scheme}");
     }
