@@ -308,4 +308,29 @@ mod tests {
         let gone = client(PATIENT).send(post(&address)).await.expect_err("nobody listens any more");
         assert_eq!(gone, Failed::Connecting(Fault::Refused));
     }
+
+    fn fresh() -> HttpClient {
+        let tls = client_config(&TlsOptions::default(), Sessions::Fresh, &["http/1.1"]).expect("no file is needed");
+        HttpClient::for_checks(&tls)
+    }
+
+    #[tokio::test]
+    async fn over_a_connection_of_its_own_the_same_request_arrives_and_its_answer_is_read() {
+        let (address, asked) =
+            server(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n").await;
+        let answer = fresh().send(post(&address)).await.expect("it answers");
+        assert_eq!((answer.status(), answer.body(99).await), (200, Ok(b"hello".to_vec())));
+        let asked = asked.await.expect("no panic");
+        let head = format!("host: {address}\r\naccept: */*\r\nuser-agent: {OUR_NAME}\r\ncontent-length: 2\r\n");
+        assert!(asked.starts_with("POST /api HTTP/1.1\r\n") && asked.contains(&head), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn a_question_that_nobody_waits_for_any_more_leaves_no_connection_behind() {
+        let (address, asked) = server(b"").await;
+        let brief = Duration::from_millis(100);
+        assert!(tokio::time::timeout(brief, fresh().send(post(&address))).await.is_err());
+        // The server waits for us to leave.
+        tokio::time::timeout(PATIENT, asked).await.expect("we have left").expect("no panic");
+    }
 }
