@@ -375,3 +375,24 @@ async fn what_stays_keeps_what_it_knows_what_comes_begins_and_what_goes_ends() {
     assert!(stays.asked.load(Ordering::SeqCst) >= asked + 8);
     running.abort();
 }
+
+#[test]
+fn a_failure_that_comes_while_a_doubt_begins_is_doubted_too() {
+    for round in 0..500 {
+        let monitor = monitor((0..5).map(|n| spec(n, scripted(|| Ok(Outcome::Good)))).collect());
+        let (fleet, checks) = (&monitor.fleet, monitor.fleet.checks());
+        for check in checks.iter() {
+            fleet.fold(check, Ok(Outcome::Good), Duration::ZERO);
+        }
+        let together = std::sync::Barrier::new(checks.len());
+        std::thread::scope(|scope| {
+            for check in checks.iter() {
+                scope.spawn(|| {
+                    together.wait();
+                    fleet.fold(check, Err("connection refused".to_owned()), Duration::ZERO);
+                });
+            }
+        });
+        assert_eq!(count(&monitor, Health::Unknown), 5, "round {round}: {:?}", monitor.states());
+    }
+}
