@@ -145,12 +145,8 @@ pub async fn dial(peer: Peer<'_>, deadline: Instant) -> Result<Dialed, DialError
         reached(Stage::Answer);
         return Ok(Dialed { stream, peer: address, phases });
     };
-    reached(Stage::Tls);
     match timed(&mut phases.tls, deadline, shake(config, peer.host, stream)).await {
-        Ok(stream) => {
-            reached(Stage::Answer);
-            Ok(Dialed { stream, peer: address, phases })
-        }
+        Ok(stream) => Ok(Dialed { stream, peer: address, phases }),
         Err(fault) => Err(DialError { phase: Phase::Tls, phases, to: named, fault }),
     }
 }
@@ -185,7 +181,9 @@ async fn through(proxy: &Proxy, mut tcp: TcpStream, peer: Peer<'_>) -> Result<St
 async fn shake(config: &Arc<rustls::ClientConfig>, host: &str, stream: Stream) -> Result<Stream, Fault> {
     let name =
         ServerName::try_from(host.to_owned()).map_err(|_| Fault::Tls(format!("no certificate can be for `{host}`")))?;
+    reached(Stage::Tls);
     let tls = TlsConnector::from(Arc::clone(config)).connect(name, stream).await?;
+    reached(Stage::Answer);
     Ok(Stream::Tls(Box::new(tls)))
 }
 
