@@ -62,6 +62,10 @@ pub const DOUBT_ASK_SHARE: usize = 20;
 /// the worst of all failures is on the wire within 50 s with the default intervals.
 pub const DOUBT_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// Time without a check that could not be asked after which it is told that all can be again: two usual intervals, so that
+/// every target has had its turn.
+pub const LACK_QUIET: Duration = Duration::from_secs(10);
+
 /// How long the worst lag of the checks is remembered, and at most twice as long. Whoever asks every 10 s, the usual
 /// interval of a scrape being that or longer, misses little.
 pub const LAG_WINDOW: Duration = Duration::from_secs(10);
@@ -70,7 +74,7 @@ pub const LAG_WINDOW: Duration = Duration::from_secs(10);
 pub const PEER_WORDS_BYTES_MAX: usize = 200;
 
 /// Names that are looked up at the same moment. Each blocks a thread, for ten seconds and more when the name server is
-/// dead; a live one answers this many in a few milliseconds.
+/// dead; a live one answers this many in a few milliseconds. Who wants a name that is being looked up shares that lookup.
 pub const LOOKUPS_AT_ONCE_MAX: usize = 32;
 
 /// Bytes of a proxy's answer to `CONNECT` that are read. A status line and a few headers.

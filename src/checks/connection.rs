@@ -1,17 +1,12 @@
 //! The connection of a check: to an address and nothing else, dialled afresh, and read only so far.
 
-use std::time::Duration;
-
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Instant;
 
 use super::options::Tls;
 use crate::limits::CHECK_BODY_BYTES_MAX;
-use crate::net::dial::{Peer, Stream, dial, shake};
+use crate::net::dial::{NEVER, Peer, Stream, dial, shake};
 use crate::net::{Fault, Route, Target};
-
-/// The dialler wants a deadline of its own; that of a check is the monitor's, and it comes long before this one.
-const NEVER: Duration = Duration::from_secs(24 * 3600);
 
 /// Refuses what a kind that wants nothing but an address cannot use.
 pub(super) fn nothing_beyond_the_address(kind: &str, target: &Target) -> Result<(), String> {

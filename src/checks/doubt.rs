@@ -2,7 +2,8 @@
 //!
 //! - A target *turns bad* with the first failure after a pass. What was bad at the start, or has been for long, does not.
 //! - **It begins** with the failure by which more than [`DOUBT_SHARE_PERCENT`] of at least [`DOUBT_TARGETS_MIN`] targets
-//!   have turned bad within one interval (the shortest there is, and the longest timeout, which a failure may take to show).
+//!   have turned bad within one interval (the shortest there is, and the longest timeout, which a failure may take to show,
+//!   and the lag of the checks: where all run into their timeout, a large fleet takes many times that to get its turn).
 //!   From then on the targets that have turned bad, and those that still do, are unknown with one reason, instead of a storm.
 //! - **It ends** when no more than half of those that are known still fail, or [`DOUBT_TIME_MAX`] after it began: a fleet
 //!   that is really down is told so with the next failure of each target. A target must pass before it can be doubted again.
@@ -23,7 +24,7 @@ use crate::limits::{DOUBT_ASK_SHARE, DOUBT_SHARE_PERCENT, DOUBT_TARGETS_MIN, DOU
 pub(super) struct Doubt {
     /// By the number that the monitor has given each.
     targets: BTreeMap<u64, Target>,
-    /// The time within which they have to turn bad.
+    /// The time within which they have to turn bad, where no check is late.
     window: Duration,
     /// The longest time until a failure shows.
     timeout: Duration,
@@ -75,8 +76,8 @@ impl Doubt {
         (self.window, self.timeout) = (interval.unwrap_or_default() + timeout, timeout);
     }
 
-    /// Takes whether a target passed.
-    pub(super) fn fold(&mut self, number: u64, passed: bool, clock: Duration) -> Judgement {
+    /// Takes whether a target passed. `lag`: how late checks begin.
+    pub(super) fn fold(&mut self, number: u64, passed: bool, clock: Duration, lag: Duration) -> Judgement {
         // A result of a target that has just been taken out says nothing any more.
         if self.settling.as_ref().is_some_and(|(end, _)| *end < clock) {
             self.settle();
@@ -91,7 +92,7 @@ impl Doubt {
         target.passed = Some(passed);
         let event = match self.doubting {
             Some((began, _)) => self.ended(began, clock),
-            None if turns => self.begun(clock),
+            None if turns => self.begun(clock, self.window + lag),
             None => None,
         };
         let bad = self.targets.get(&number).is_some_and(|target| target.turned.is_some());
@@ -99,9 +100,9 @@ impl Doubt {
         Judgement { doubted, event }
     }
 
-    /// Judges anew after a target has turned bad.
-    fn begun(&mut self, clock: Duration) -> Option<Event> {
-        let turned = |target: &Target| target.turned.is_some_and(|turned| clock.saturating_sub(turned) <= self.window);
+    /// Judges anew after a target has turned bad: how many have within `window`?
+    fn begun(&mut self, clock: Duration, window: Duration) -> Option<Event> {
+        let turned = |target: &Target| target.turned.is_some_and(|turned| clock.saturating_sub(turned) <= window);
         let known = self.known();
         let bad = self.targets.values().filter(|target| turned(target)).count();
         if known < DOUBT_TARGETS_MIN {
@@ -110,7 +111,7 @@ impl Doubt {
         if bad * 100 > known * DOUBT_SHARE_PERCENT {
             // What had turned bad before is what it is.
             for target in self.targets.values_mut() {
-                target.turned = target.turned.filter(|turned| clock.saturating_sub(*turned) <= self.window);
+                target.turned = target.turned.filter(|turned| clock.saturating_sub(*turned) <= window);
             }
             let turned = self.targets.iter().filter(|(_, target)| target.turned.is_some());
             let all = turned.map(|(number, _)| *number).collect();
@@ -118,7 +119,7 @@ impl Doubt {
             (self.doubting, self.settling) = (Some((clock, why)), None);
             return Some(Event::Begun(all));
         }
-        let lately = self.asked.is_some_and(|asked| clock.saturating_sub(asked) <= self.window);
+        let lately = self.asked.is_some_and(|asked| clock.saturating_sub(asked) <= window);
         if bad * DOUBT_ASK_SHARE >= known && !lately {
             self.asked = Some(clock);
             return Some(Event::Ask);
@@ -167,13 +168,18 @@ mod tests {
     fn passing(targets: u64) -> Doubt {
         let mut doubt = fresh(targets);
         for index in 0..targets {
-            assert_eq!(doubt.fold(index, true, Duration::ZERO), Judgement::default());
+            assert_eq!(fold(&mut doubt, index, true, Duration::ZERO), Judgement::default());
         }
         doubt
     }
 
+    /// Where checks begin when they are due.
+    fn fold(doubt: &mut Doubt, number: u64, passed: bool, clock: Duration) -> Judgement {
+        doubt.fold(number, passed, clock, Duration::ZERO)
+    }
+
     fn fail(doubt: &mut Doubt, numbers: std::ops::Range<u64>, clock: Duration) -> Vec<Judgement> {
-        numbers.map(|number| doubt.fold(number, false, clock)).collect()
+        numbers.map(|number| fold(doubt, number, false, clock)).collect()
     }
 
     fn begun(judgements: &[Judgement]) -> Option<Vec<u64>> {
@@ -215,17 +221,29 @@ mod tests {
     }
 
     #[test]
+    fn checks_that_begin_late_have_so_much_longer() {
+        let window = Timing::default().interval + Timing::default().timeout;
+        for (lag, begins) in [(SECOND * 10, true), (SECOND * 9, false)] {
+            let mut doubt = passing(5);
+            fail(&mut doubt, 0..1, SECOND);
+            let at = SECOND * 11 + window;
+            let events: Vec<_> = (1..5).map(|number| doubt.fold(number, false, at, lag)).collect();
+            assert_eq!(begun(&events).is_some(), begins, "{lag:?}");
+        }
+    }
+
+    #[test]
     fn what_never_passed_does_not_turn_bad() {
         let mut doubt = fresh(6);
         assert!(fail(&mut doubt, 0..6, SECOND).iter().all(|judgement| *judgement == Judgement::default()));
         // One of six was bad all along, and that is not forgiven: five of six are more than four fifths.
         let mut doubt = fresh(6);
-        doubt.fold(5, false, Duration::ZERO);
+        fold(&mut doubt, 5, false, Duration::ZERO);
         for index in 0..5 {
-            doubt.fold(index, true, Duration::ZERO);
+            fold(&mut doubt, index, true, Duration::ZERO);
         }
         assert_eq!(begun(&fail(&mut doubt, 0..5, SECOND)), Some(vec![0, 1, 2, 3, 4]));
-        assert_eq!(doubt.fold(5, false, SECOND).doubted, None);
+        assert_eq!(fold(&mut doubt, 5, false, SECOND).doubted, None);
     }
 
     #[test]
@@ -248,13 +266,13 @@ mod tests {
         let mut doubt = passing(10);
         fail(&mut doubt, 0..10, SECOND);
         for index in 0..4 {
-            assert_eq!(doubt.fold(index, true, SECOND * 5), Judgement::default());
+            assert_eq!(fold(&mut doubt, index, true, SECOND * 5), Judgement::default());
         }
-        assert!(doubt.fold(9, false, SECOND * 6).doubted.is_some());
-        assert_eq!(doubt.fold(4, true, SECOND * 6), Judgement { doubted: None, event: Some(Event::Ended) });
+        assert!(fold(&mut doubt, 9, false, SECOND * 6).doubted.is_some());
+        assert_eq!(fold(&mut doubt, 4, true, SECOND * 6), Judgement { doubted: None, event: Some(Event::Ended) });
         let timeout = Timing::default().timeout;
-        assert!(doubt.fold(9, false, SECOND * 6 + timeout).doubted.is_some(), "its check had begun before");
-        assert_eq!(doubt.fold(9, false, SECOND * 7 + timeout), Judgement::default(), "it is believed");
+        assert!(fold(&mut doubt, 9, false, SECOND * 6 + timeout).doubted.is_some(), "its check had begun before");
+        assert_eq!(fold(&mut doubt, 9, false, SECOND * 7 + timeout), Judgement::default(), "it is believed");
     }
 
     #[test]
@@ -262,14 +280,14 @@ mod tests {
         let mut doubt = passing(5);
         fail(&mut doubt, 0..5, SECOND);
         let end = SECOND + DOUBT_TIME_MAX;
-        assert!(doubt.fold(0, false, end - SECOND).doubted.is_some());
-        assert_eq!(doubt.fold(0, false, end), Judgement { doubted: None, event: Some(Event::Ended) });
+        assert!(fold(&mut doubt, 0, false, end - SECOND).doubted.is_some());
+        assert_eq!(fold(&mut doubt, 0, false, end), Judgement { doubted: None, event: Some(Event::Ended) });
         for judgement in fail(&mut doubt, 0..5, end + SECOND) {
             assert_eq!(judgement, Judgement::default());
         }
         // Once they have passed it may happen again.
         for index in 0..5 {
-            doubt.fold(index, true, end * 2);
+            fold(&mut doubt, index, true, end * 2);
         }
         assert!(begun(&fail(&mut doubt, 0..5, end * 2 + SECOND)).is_some());
     }
@@ -279,9 +297,9 @@ mod tests {
         let mut doubt = passing(6);
         let timing = Timing::default();
         doubt.set((1..6).map(|number| (number, &timing)));
-        assert_eq!(doubt.fold(0, false, SECOND), Judgement::default());
+        assert_eq!(fold(&mut doubt, 0, false, SECOND), Judgement::default());
         assert_eq!(begun(&fail(&mut doubt, 1..6, SECOND)), Some(vec![1, 2, 3, 4, 5]));
         doubt.set((4..9).map(|number| (number, &timing)));
-        assert!(doubt.fold(5, false, SECOND * 2).doubted.is_some(), "the doubt goes on for those that are left");
+        assert!(fold(&mut doubt, 5, false, SECOND * 2).doubted.is_some(), "the doubt goes on for those that are left");
     }
 }

@@ -10,6 +10,7 @@ mod doubt;
 mod flaps;
 mod grpc;
 mod http;
+mod lack;
 mod lag;
 mod monitor;
 mod mysql;
@@ -73,7 +74,7 @@ pub struct Timing {
     pub rise: u32,
     /// Failures in a row that make a healthy target unhealthy. Default 3.
     pub fall: u32,
-    /// A target whose passes are mostly slower than this is degraded; none: never.
+    /// A target whose last five passes took longer than this in the median is degraded; none: never.
     pub degraded_above: Option<Duration>,
 }
 
@@ -88,6 +89,17 @@ impl Default for Timing {
             degraded_above: None,
         }
     }
+}
+
+/// What makes a target degraded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Degradation {
+    /// Its passes take too long.
+    Slow,
+    /// It says itself that something is not as it should be: a report, a certificate with few days left, an exit code.
+    Reported,
+    /// It changes too often between passing and failing.
+    Flapping,
 }
 
 /// What is known about one target now.
@@ -106,12 +118,23 @@ pub struct CheckState {
     /// Why it is not healthy, in words; while a healthy one is being doubted, what the last check found. None when there is
     /// nothing to say.
     pub error: Option<String>,
-    /// Whether a change is being confirmed: the last results speak against `status`.
+    /// What makes it degraded, if it is.
+    pub degraded_by: Option<Degradation>,
+    /// Whether a change is being confirmed: the last results speak against what was measured before.
     pub confirming: bool,
     /// Checks that passed since the start.
     pub passed: u64,
     /// Checks that failed since the start.
     pub failed: u64,
+    /// Checks since the start that could not find out, or whose results were not believed.
+    pub unknown: u64,
     /// Time spent in checks since the start.
     pub spent: Duration,
+}
+
+impl CheckState {
+    /// Checks since the start, whatever came of them.
+    pub fn checks(&self) -> u64 {
+        self.passed + self.failed + self.unknown
+    }
 }

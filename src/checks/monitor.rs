@@ -16,16 +16,17 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use super::doubt::{Doubt, Event, Judgement};
+use super::lack::{Lack, News};
 use super::lag::Lag;
-use super::outcome::{Found, Outcome};
+use super::outcome::{Found, Outcome, missed};
 use super::state::{Flip, Machine, Moment};
 use super::{CheckSpec, CheckState};
 use crate::limits::DOUBT_TIME_MAX;
-use crate::net::Fault;
 use crate::net::fault::in_words;
+use crate::net::progress::within;
 use crate::protocol::{Health, Timestamp};
 
 /// By how much an interval is stretched or shortened, at random.
@@ -54,6 +55,7 @@ struct Fleet {
     epoch: Instant,
     doubt: Mutex<Doubt>,
     lag: Mutex<Lag>,
+    lack: Mutex<Lack>,
 }
 
 /// One check and what it knows.
@@ -82,6 +84,7 @@ impl Monitor {
             epoch: Instant::now(),
             doubt: Mutex::default(),
             lag: Mutex::default(),
+            lack: Mutex::default(),
         };
         let monitor = Monitor {
             fleet: Arc::new(fleet),
@@ -229,45 +232,56 @@ impl Fleet {
         late += began - ready;
         lock(&self.lag).note(late, self.epoch.elapsed());
         let spec = check.spec();
-        let limit = spec.timing.timeout;
-        let result = timeout(limit, spec.probe.ask()).await;
+        let result = within(spec.timing.timeout, spec.probe.ask()).await;
         let took = began.elapsed();
         drop(permit);
-        self.fold(check, result.unwrap_or_else(|_| Err(Fault::Deadline(limit).to_string())), took);
+        self.fold(check, result.unwrap_or_else(missed), took);
         began
     }
 
     /// Takes a result: believed or not.
     fn fold(&self, check: &Check, found: Found, took: Duration) {
         let moment = Moment { at: Timestamp::now(), clock: self.epoch.elapsed() };
+        let lack = lock(&self.lack).fold(&found, moment.clock);
+        let unasked = matches!(found, Ok(Outcome::Unasked(_)));
+        let lag = lock(&self.lag).worst(moment.clock);
+        // Held until all machines know of it: another failure could else be taken for good between the two.
+        let mut doubt = lock(&self.doubt);
         let judgement = match &found {
-            // It says nothing of the target, and nothing of us.
-            Ok(Outcome::Unknown(_)) => Judgement::default(),
-            known => lock(&self.doubt).fold(check.number, known.is_ok(), moment.clock),
+            // It says nothing of the target, and that it is us needs no guess.
+            Ok(Outcome::Unknown(_) | Outcome::Unasked(_)) => Judgement::default(),
+            known => doubt.fold(check.number, known.is_ok(), moment.clock, lag),
         };
-        let found = match judgement.doubted {
-            Some(ref why) => Ok(Outcome::Unknown(why.clone())),
-            None => found,
+        let flip = match &judgement.doubted {
+            Some(why) => lock(&check.machine).doubt(why, took, moment),
+            None => lock(&check.machine).fold(found, took, moment),
         };
-        let flip = lock(&check.machine).fold(found, took, moment);
         let mut changed = flip.is_some();
+        if let (Some(Event::Begun(targets)), Some(why)) = (&judgement.event, &judgement.doubted) {
+            let targets: HashSet<u64> = targets.iter().copied().filter(|number| *number != check.number).collect();
+            for other in self.checks().iter().filter(|other| targets.contains(&other.number)) {
+                changed |= lock(&other.machine).suspect(why, moment).is_some();
+            }
+        }
+        drop(doubt);
+        // What happens to many at once has one line for all of them.
+        match lack {
+            None => {}
+            Some(News::Begun(why)) => tracing::warn!("{why}; whatever cannot be asked is unknown"),
+            Some(News::Ended) => tracing::warn!("everything can be asked again"),
+        }
         if let Some(flip) = flip
             && judgement.doubted.is_none()
+            && !unasked
         {
             check.tell(flip);
         }
         match judgement.event {
             None => {}
             Some(Event::Ask) => self.call_others(check),
-            Some(Event::Begun(targets)) => {
-                // One line for all of them.
-                let why = judgement.doubted.unwrap_or_default();
-                let longest = in_words(DOUBT_TIME_MAX);
+            Some(Event::Begun(_)) => {
+                let (why, longest) = (judgement.doubted.unwrap_or_default(), in_words(DOUBT_TIME_MAX));
                 tracing::warn!("{why}; their status is unknown until half of all answer again, or for {longest}");
-                let targets: HashSet<u64> = targets.into_iter().filter(|number| *number != check.number).collect();
-                for other in self.checks().iter().filter(|other| targets.contains(&other.number)) {
-                    changed |= lock(&other.machine).suspect(&why, moment).is_some();
-                }
             }
             Some(Event::Ended) => tracing::warn!("failing checks are believed again"),
         }

@@ -11,13 +11,15 @@ pub(super) enum Outcome {
     Degraded(String),
     /// The check could not find out. Counts neither way.
     Unknown(String),
+    /// The same, and the fault is ours: this machine has nothing to ask with.
+    Unasked(String),
 }
 
 /// What comes of a peer that could not be asked, or did not answer: a failure, unless it is this machine that had nothing to
 /// ask with.
 pub(super) fn missed(fault: Fault) -> Found {
     match fault {
-        Fault::Ours(lack) => Ok(Outcome::Unknown(format!("could not ask: {lack}"))),
+        Fault::Ours(lack) => Ok(Outcome::Unasked(format!("could not ask: {lack}"))),
         fault => Err(fault.to_string()),
     }
 }

@@ -10,6 +10,7 @@ use super::outcome::{Found, Outcome, missed};
 use super::probe::{Ask, Asking, Kind, Prepared, peer_words};
 use super::{ProbeOptions, Shared};
 use crate::limits::CHECK_READ_BYTES;
+use crate::net::progress::{Stage, reached};
 use crate::net::{Fault, Target};
 
 /// The row of this kind.
@@ -45,15 +46,19 @@ impl Tcp {
             let searched = said.len().saturating_sub(expect.len().saturating_sub(1));
             let length = stream.read(&mut piece).await?;
             said.extend_from_slice(&piece[..length]);
+            let words = || peer_words(&String::from_utf8_lossy(&said[..said.len().min(CHECK_READ_BYTES)]));
             if said[searched..].windows(expect.len()).any(|window| window == expect.as_bytes()) {
                 return Ok(Ok(Outcome::Good));
             }
             if length == 0 {
-                let words = String::from_utf8_lossy(&said);
-                return Ok(Err(match peer_words(&words) {
+                return Ok(Err(match words() {
                     nothing if nothing.is_empty() => format!("closed without saying `{}`", peer_words(expect)),
                     words => format!("said `{words}`, expected `{}`", peer_words(expect)),
                 }));
+            }
+            // A line that is empty, or of blanks, is no words to quote.
+            if let Some(words) = Some(words()).filter(|words| !words.is_empty()) {
+                reached(Stage::Said(words));
             }
         }
     }

@@ -135,7 +135,7 @@ mod tests {
         match found {
             Ok(Outcome::Good) => "good".to_owned(),
             Ok(Outcome::Degraded(words)) => format!("degraded: {words}"),
-            Ok(Outcome::Unknown(words)) => format!("unknown: {words}"),
+            Ok(Outcome::Unknown(words) | Outcome::Unasked(words)) => format!("unknown: {words}"),
             Err(words) => words,
         }
     }

@@ -5,9 +5,9 @@ use std::cmp::Ordering;
 
 use serde_json::{Number, Value};
 
-use super::glob;
 use super::path::{NoItems, Path, items};
 use super::tree::{Condition, Each, Operand, Operator, Root};
+use super::wildcard;
 
 /// Characters of a text that an error repeats.
 const QUOTED_CHARS_MAX: usize = 40;
@@ -177,7 +177,7 @@ impl<'a> Scope<'a> {
             Operator::Greater => order()?.is_gt(),
             Operator::GreaterOrEqual => order()?.is_ge(),
             Operator::Matches => match (&*one, &*other) {
-                (Value::String(text), Value::String(pattern)) => glob::matches(pattern, text),
+                (Value::String(text), Value::String(pattern)) => wildcard::matches(pattern, text),
                 (Value::String(_), wrong) => {
                     return Err(EvalError::NoText { what: named(right), found: described(wrong) });
                 }

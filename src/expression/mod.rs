@@ -53,7 +53,6 @@
 //! Where none of the three exists there is nothing to judge, an [`EvalError`].
 
 mod evaluate;
-mod glob;
 mod lexer;
 mod misplaced;
 mod mistake;
@@ -62,6 +61,7 @@ mod part;
 mod path;
 mod quoted;
 mod tree;
+mod wildcard;
 
 use std::fmt;
 

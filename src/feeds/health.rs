@@ -39,8 +39,6 @@ impl Producer for Report {
 
     fn produce(&mut self, cause: Cause) -> BoxFuture<'_, Option<Change>> {
         Box::pin(async move {
-            let settings = self.world.settings();
-            let dependencies = &settings.dependencies;
             if cause != Cause::Change {
                 self.world.vitals.measure();
             }
@@ -50,10 +48,12 @@ impl Producer for Report {
             for flips in &mut self.flips {
                 flips.borrow_and_update();
             }
+            // Not before: the settings may have changed while the dependencies were asked.
+            let dependencies = self.world.checked_dependencies();
             let details = if dependencies.is_empty() {
                 self.world.vitals.signs().into_iter().map(sign).collect()
             } else {
-                dependencies.iter().zip(self.world.dependencies.states()).map(dependency).collect()
+                dependencies.into_iter().map(dependency).collect()
             };
             Some(Change::whole(Message::Health(report(details, Timestamp::now()))))
         })
@@ -62,7 +62,7 @@ impl Producer for Report {
 
 type Named = (String, Health, CheckDetail);
 
-fn dependency((dependency, state): (&Dependency, CheckState)) -> Named {
+fn dependency((dependency, state): (Dependency, CheckState)) -> Named {
     let detail = CheckDetail {
         latency_ms: state.latency.map(milliseconds),
         last_check: state.last_check,

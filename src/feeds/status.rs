@@ -43,14 +43,12 @@ impl RollUp {
             flips.borrow_and_update();
         }
         let world = &self.world;
-        let settings = world.settings();
         let members: Vec<Backend> = world.fleet.members().into_iter().map(|member| member.backend).collect();
         let view = View {
             rules: world.fleet.rules(),
             backends: &members,
             sources: world.fleet.sources(),
-            dependencies: &settings.dependencies,
-            checks: world.dependencies.states(),
+            dependencies: world.checked_dependencies(),
             signs: world.vitals.signs(),
             pauses: *self.pauses.borrow_and_update(),
             notice: world.notice(),
@@ -70,7 +68,7 @@ impl RollUp {
             cluster_size: 1,
             reasons: verdict.reasons,
             uptime_seconds: Some(up.as_secs()),
-            node: Some(settings.node.clone()),
+            node: Some(world.settings().node.clone()),
         })
     }
 }
@@ -107,9 +105,7 @@ struct View<'v> {
     rules: BTreeMap<String, Rule>,
     backends: &'v [Backend],
     sources: Vec<(String, Standing)>,
-    dependencies: &'v [Dependency],
-    /// Of the dependencies, in their order.
-    checks: Vec<CheckState>,
+    dependencies: Vec<(Dependency, CheckState)>,
     signs: Vec<Sign>,
     pauses: Pauses,
     /// What the server has to say of itself.
@@ -118,13 +114,15 @@ struct View<'v> {
 
 impl View<'_> {
     /// Unhealthy: a critical pool has too few backends that pass, or a critical check is unhealthy. Degraded: anything else
-    /// is not healthy. Worst reasons first; past the limit the last one counts the rest.
+    /// is not healthy. Worst reasons first; past the limit the last one counts the rest. What is unknown for the same reason
+    /// shares it: that reason is mostly ours, and as many lines would hide what else there is.
     fn roll_up(&self) -> Verdict {
         let mut pools: BTreeMap<&str, Vec<&Backend>> = BTreeMap::new();
         for backend in self.backends {
             pools.entry(&backend.pool).or_default().push(backend);
         }
         let mut reasons: Vec<(Health, String)> = Vec::new();
+        let mut unknown = Unknown::default();
         let degraded = |reason: String| (Health::Degraded, reason);
         for (name, standing) in &self.sources {
             let Some(outage) = &standing.fault else {
@@ -143,19 +141,19 @@ impl View<'_> {
             reasons.push(degraded(format!("source `{name}` {since}: {}", outage.why)));
         }
         for (name, rule) in &self.rules {
-            reasons.extend(of_pool(name, *rule, pools.get(name.as_str()).map_or(&[], Vec::as_slice)));
+            reasons.extend(of_pool(name, *rule, pools.get(name.as_str()).map_or(&[], Vec::as_slice), &mut unknown));
         }
         reasons.extend(self.backends.iter().filter_map(Fleet::complaint).map(degraded));
-        for (dependency, check) in self.dependencies.iter().zip(&self.checks) {
+        for (dependency, check) in &self.dependencies {
             let severity = if dependency.critical && check.status == Health::Unhealthy {
                 Health::Unhealthy
             } else {
                 Health::Degraded
             };
-            if let Some(why) = why(check.status, check.error.as_deref()) {
-                reasons.push((severity, format!("check `{}` {why}", check.name)));
-            }
+            let who = format!("check `{}`", check.name);
+            reasons.extend(unknown.unless(who, check.status, check.error.as_deref()).map(|why| (severity, why)));
         }
+        reasons.extend(unknown.in_words().map(degraded));
         for sign in &self.signs {
             if let Some(why) = why(sign.status, sign.error.as_deref()) {
                 reasons.push(degraded(format!("this server: {} {why}", sign.name)));
@@ -177,7 +175,33 @@ impl View<'_> {
     }
 }
 
-fn of_pool(name: &str, rule: Rule, members: &[&Backend]) -> Vec<(Health, String)> {
+/// Who is unknown, by the reason for it, in the order in which they came.
+#[derive(Default)]
+struct Unknown(Vec<(String, Vec<String>)>);
+
+impl Unknown {
+    /// Takes one that is unknown for a reason, and gives what is to be said of another.
+    fn unless(&mut self, who: String, status: Health, error: Option<&str>) -> Option<String> {
+        let (Health::Unknown, Some(error)) = (status, error) else {
+            return why(status, error).map(|why| format!("{who} {why}"));
+        };
+        match self.0.iter_mut().find(|(why, _)| why == error) {
+            Some((_, all)) => all.push(who),
+            None => self.0.push((error.to_owned(), vec![who])),
+        }
+        None
+    }
+
+    /// One reason each.
+    fn in_words(self) -> impl Iterator<Item = String> {
+        self.0.into_iter().map(|(why, who)| match who.as_slice() {
+            [first, rest @ ..] if !rest.is_empty() => format!("{first} and {} more are unknown: {why}", rest.len()),
+            one => format!("{} is unknown: {why}", one.concat()),
+        })
+    }
+}
+
+fn of_pool(name: &str, rule: Rule, members: &[&Backend], unknown: &mut Unknown) -> Vec<(Health, String)> {
     let enabled = || members.iter().filter(|backend| backend.admin == Admin::Enabled);
     let passing = enabled().filter(|backend| backend.status.passes()).count();
     let waiting = enabled().filter(|backend| backend.status == Health::Unknown).count();
@@ -191,9 +215,9 @@ fn of_pool(name: &str, rule: Rule, members: &[&Backend]) -> Vec<(Health, String)
     }
     // What an operator has taken out is not missed.
     for backend in enabled() {
-        if let Some(why) = why(backend.status, backend.detail.as_deref()) {
-            reasons.push((Health::Degraded, format!("backend {} of pool `{name}` {why}", backend.address)));
-        }
+        let who = format!("backend {} of pool `{name}`", backend.address);
+        let why = unknown.unless(who, backend.status, backend.detail.as_deref());
+        reasons.extend(why.map(|why| (Health::Degraded, why)));
     }
     reasons
 }
@@ -205,5 +229,32 @@ fn why(status: Health, error: Option<&str>) -> Option<String> {
         (Health::Unknown, None) => Some("has no result yet".to_owned()),
         (_, None) => Some(format!("is {status}")),
         (_, Some(error)) => Some(format!("is {status}: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unknown_for_the_same_reason_shares_it() {
+        let (ours, theirs) = ("could not ask: too many open files", "reports `UNKNOWN`");
+        let mut unknown = Unknown::default();
+        let mut told = Vec::new();
+        for (who, status, error) in [
+            ("backend a", Health::Unknown, Some(ours)),
+            ("backend b", Health::Unknown, Some(theirs)),
+            ("backend c", Health::Unhealthy, Some("connection refused")),
+            ("backend d", Health::Unknown, Some(ours)),
+            ("check `e`", Health::Unknown, Some(ours)),
+            ("check `f`", Health::Unknown, None),
+            ("check `g`", Health::Healthy, None),
+        ] {
+            told.extend(unknown.unless(who.to_owned(), status, error));
+        }
+        assert_eq!(told, ["backend c is unhealthy: connection refused", "check `f` has no result yet"]);
+        let shared: Vec<String> = unknown.in_words().collect();
+        let words = [format!("backend a and 2 more are unknown: {ours}"), format!("backend b is unknown: {theirs}")];
+        assert_eq!(shared, words);
     }
 }

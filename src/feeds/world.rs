@@ -10,8 +10,8 @@ use super::Pauses;
 use super::host::descriptors;
 use super::vitals::Vitals;
 use crate::audit::Trail;
-use crate::checks::{CheckSpec, Monitor};
-use crate::config::Settings;
+use crate::checks::{CheckSpec, CheckState, Monitor};
+use crate::config::{Dependency, Settings};
 use crate::fleet::Fleet;
 use crate::limits::CHECKS_AT_ONCE_MAX;
 use crate::shutdown::Shutdown;
@@ -83,10 +83,20 @@ impl World {
     /// keeps its history.
     pub fn set(&self, settings: Settings) {
         self.fleet.set(&settings);
-        self.dependencies.set(dependency_checks(&settings));
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        {
+            // Held over both, so that nobody reads the states of one file with the settings of another.
+            let mut held = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+            self.dependencies.set(dependency_checks(&settings));
+            *held = Arc::new(settings);
+        }
         // Tells whoever shows them that there may be others.
         self.notices.send_modify(|count| *count += 1);
+    }
+
+    /// The dependencies in the order of the settings, each with what is known of it now.
+    pub fn checked_dependencies(&self) -> Vec<(Dependency, CheckState)> {
+        let held = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+        held.dependencies.iter().cloned().zip(self.dependencies.states()).collect()
     }
 
     /// Something that the status has to say of the server itself; none: no more.

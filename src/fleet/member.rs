@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::checks::CheckState;
+use crate::checks::{CheckState, Degradation};
 use crate::config::{self, Pool};
 use crate::net::fault::in_words;
 use crate::protocol::message::Backend;
@@ -47,7 +47,7 @@ pub(super) fn of_check(pool: &Pool, backend: &config::Backend, state: &CheckStat
             stale: false,
             intent: None,
         },
-        confirmed: state.passed + state.failed,
+        confirmed: state.checks(),
     }
 }
 
@@ -95,7 +95,7 @@ pub(super) fn of_source<'a>(
                 backend.latency_ms = state.latency.map(milliseconds);
                 backend.last_check = state.last_check;
                 backend.last_change = state.last_change;
-                member.confirmed = state.passed + state.failed;
+                member.confirmed = state.checks();
             }
             Ok(None) => backend.state = CHECKING.to_owned(),
             Err(why) => {
@@ -116,11 +116,48 @@ pub(super) fn of_source<'a>(
 /// The status in an operator's words.
 fn word(state: &CheckState) -> &'static str {
     match (state.status, state.confirming) {
+        // What flaps is mostly in the midst of a change, and that is not what there is to say of it.
+        (Health::Degraded, _) if state.degraded_by == Some(Degradation::Flapping) => "flapping",
         (Health::Healthy, false) => "up",
+        (Health::Degraded, false) if state.degraded_by == Some(Degradation::Reported) => "warning",
         (Health::Degraded, false) => "slow",
         (Health::Healthy | Health::Degraded, true) => "failing",
         (Health::Unhealthy, false) => "down",
         (Health::Unhealthy, true) => "recovering",
         (Health::Unknown, _) => CHECKING,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_says_what_a_degraded_backend_suffers_from() {
+        let state = |status, degraded_by, confirming| CheckState {
+            name: "x".to_owned(),
+            status,
+            last_check: None,
+            latency: None,
+            last_change: None,
+            error: None,
+            degraded_by,
+            confirming,
+            passed: 0,
+            failed: 0,
+            unknown: 0,
+            spent: Duration::ZERO,
+        };
+        for (status, degraded_by, calm, confirming) in [
+            (Health::Healthy, None, "up", "failing"),
+            (Health::Degraded, Some(Degradation::Slow), "slow", "failing"),
+            (Health::Degraded, Some(Degradation::Reported), "warning", "failing"),
+            (Health::Degraded, Some(Degradation::Flapping), "flapping", "flapping"),
+            (Health::Unhealthy, None, "down", "recovering"),
+            (Health::Unknown, None, "checking", "checking"),
+        ] {
+            assert_eq!(word(&state(status, degraded_by, false)), calm);
+            assert_eq!(word(&state(status, degraded_by, true)), confirming);
+        }
     }
 }

@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::progress::{Stage, reached};
 use super::route::{Manner, Names, Proxy};
 use super::{Fault, Route, socks, tunnel};
 use crate::limits::{ADDRESS_STAGGER, ADDRESSES_MAX};
@@ -36,6 +37,9 @@ pub struct Peer<'a> {
     /// Pinned addresses and proxies.
     pub route: &'a Route,
 }
+
+/// For whoever is held to a deadline by its caller, which comes long before this.
+pub const NEVER: Duration = Duration::from_secs(24 * 3600);
 
 /// How long each phase took. A phase that was not needed is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -122,6 +126,7 @@ pub async fn dial(peer: Peer<'_>, deadline: Instant) -> Result<Dialed, DialError
             }
         },
     };
+    reached(Stage::Connection);
     let raced = timed(&mut phases.tcp, deadline, race(&addresses)).await;
     let (tcp, address) = raced.map_err(|fault| {
         let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
@@ -136,7 +141,10 @@ pub async fn dial(peer: Peer<'_>, deadline: Instant) -> Result<Dialed, DialError
         }
     };
 
-    let Some(config) = peer.tls else { return Ok(Dialed { stream, peer: address, phases }) };
+    let Some(config) = peer.tls else {
+        reached(Stage::Answer);
+        return Ok(Dialed { stream, peer: address, phases });
+    };
     match timed(&mut phases.tls, deadline, shake(config, peer.host, stream)).await {
         Ok(stream) => Ok(Dialed { stream, peer: address, phases }),
         Err(fault) => Err(DialError { phase: Phase::Tls, phases, to: named, fault }),
@@ -176,7 +184,9 @@ async fn through(proxy: &Proxy, mut tcp: TcpStream, peer: Peer<'_>) -> Result<St
 pub async fn shake(config: &Arc<rustls::ClientConfig>, host: &str, stream: Stream) -> Result<Stream, Fault> {
     let name =
         ServerName::try_from(host.to_owned()).map_err(|_| Fault::Tls(format!("no certificate can be for `{host}`")))?;
+    reached(Stage::Tls);
     let tls = TlsConnector::from(Arc::clone(config)).connect(name, stream).await?;
+    reached(Stage::Answer);
     Ok(Stream::Tls(Box::new(tls)))
 }
 
@@ -334,6 +344,28 @@ mod tests {
         assert!(dialed.phases.tcp.is_some());
         let dialed = dial(peer("localhost", port), soon()).await.expect("one family listens");
         assert!(dialed.phases.dns.is_some());
+    }
+
+    /// An address that takes no connection and refuses none, as one whose packets are dropped, for as long as this is kept.
+    async fn deaf() -> (SocketAddr, Vec<TcpStream>, socket2::Socket) {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+        socket.listen(0).expect("it is bound");
+        let address = socket.local_addr().expect("bound").as_socket().expect("an address");
+        let mut swarm = Vec::new();
+        while let Ok(stream) = timeout_at(Instant::now() + ADDRESS_STAGGER, TcpStream::connect(address)).await {
+            swarm.push(stream.expect("nobody refuses"));
+        }
+        (address, swarm, socket)
+    }
+
+    #[tokio::test]
+    async fn one_address_that_answers_is_enough() {
+        let (deaf, _swarm, _socket) = deaf().await;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let live = listener.local_addr().expect("bound");
+        let (_, won) = race(&[deaf, live]).await.expect("the second listens");
+        assert_eq!(won, live);
     }
 
     #[tokio::test]

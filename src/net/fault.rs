@@ -35,6 +35,12 @@ pub enum Fault {
     /// The time was up.
     #[error("no answer within {}", in_words(*.0))]
     Deadline(Duration),
+    /// The time was up before there was one of these.
+    #[error("no {} within {}", .0, in_words(*.1))]
+    Missing(&'static str, Duration),
+    /// The time was up, and it had said only this.
+    #[error("within {} it said only `{}`", in_words(*.0), .1)]
+    Said(Duration, String),
 }
 
 impl From<io::Error> for Fault {

@@ -6,6 +6,7 @@ pub mod dial;
 pub mod dns;
 pub mod fault;
 pub mod http;
+pub mod progress;
 pub mod resolve;
 pub mod route;
 mod socks;

@@ -71,8 +71,9 @@ pub struct Backend {
     pub status: Health,
     /// When `status` was last confirmed: the end of that check. `null` before the first.
     pub last_check: Option<Timestamp>,
-    /// The status in an operator's words: `up`, `slow`, `failing` (passes, but the last checks did not), `down`,
-    /// `recovering` (down, but the last checks passed), `checking`.
+    /// The status in an operator's words: `up`, `slow`, `warning` (it says itself that something is not as it should be),
+    /// `flapping` (it changes too often), `failing` (passes, but the last checks did not), `down`, `recovering` (down, but the
+    /// last checks passed), `checking`. Of what a source has checked, the word of that source.
     #[serde(default)]
     pub state: String,
     /// What the operator wants.

@@ -233,7 +233,7 @@ impl Scrape {
             self.world.fleet.checks().states().into_iter().chain(self.world.dependencies.states()).collect();
         let label = |check: &CheckState| ("check", check.name.clone());
         let results = checks.iter().flat_map(|check| {
-            [("passed", check.passed), ("failed", check.failed)]
+            [("passed", check.passed), ("failed", check.failed), ("unknown", check.unknown)]
                 .map(|(result, count)| (vec![label(check), ("result", result.to_owned())], ConstCounter::new(count)))
         });
         write(out, "check_results", "Results of checks", results)?;

@@ -52,7 +52,7 @@ async fn checked(url: &str, options: &ProbeOptions) -> CheckState {
     let monitor = monitor(url, options, Timing { timeout: TIMEOUT, ..Timing::default() });
     monitor.check_now().await;
     let state = monitor.states().remove(0);
-    assert_eq!((state.passed + state.failed, state.confirming), (1, false), "one check, and it decides: {state:?}");
+    assert_eq!((state.checks(), state.confirming), (1, false), "one check, and it decides: {state:?}");
     assert!(state.last_check.is_some() && state.last_change == state.last_check);
     assert!(state.latency.expect("it was measured") < TIMEOUT + Duration::from_millis(500));
     state
@@ -147,6 +147,8 @@ enum Manner {
     Closing,
     /// Answers the first bytes with these, and closes.
     Saying(&'static [u8]),
+    /// Answers the first bytes with these, and says nothing more.
+    Stopping(&'static [u8]),
     /// Answers the first bytes with these, again and again.
     Babbling(&'static [u8]),
 }
@@ -173,6 +175,10 @@ async fn misbehave(mut stream: TcpStream, manner: Manner) -> std::io::Result<()>
         Manner::Closing => {}
         Manner::Silent => while stream.read(&mut buffer).await? > 0 {},
         Manner::Saying(words) => stream.write_all(words).await?,
+        Manner::Stopping(words) => {
+            stream.write_all(words).await?;
+            while stream.read(&mut buffer).await? > 0 {}
+        }
         Manner::Babbling(words) => loop {
             stream.write_all(words).await?;
         },

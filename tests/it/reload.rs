@@ -1,5 +1,7 @@
 //! Reading the settings again while the server runs: by SIGHUP, by a new file, by order.
 
+use std::net::TcpListener;
+
 use rustix::process::Signal;
 use serde_json::Value;
 use veloflux::protocol::Feed;
@@ -156,4 +158,36 @@ fn sources_come_and_go_with_the_settings_and_what_stays_keeps_what_it_knows() {
     server.signal(Signal::HUP);
     one("healthy");
     assert_eq!(server.post("/api/sources/pushed", body).status, 404);
+}
+
+#[test]
+fn a_check_keeps_its_own_kind_and_weight_when_the_settings_change_while_it_is_asked() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = silent.local_addr().expect("bound");
+    let stub = StubBackend::start();
+    let once = "interval = \"600s\"\nfast_interval = \"600s\"\n";
+    let slow = format!("[[check]]\nname = \"slow\"\nurl = \"tcp://{address}\"\nexpect = \"hello\"\n{once}");
+    let quick = format!("[[check]]\nname = \"quick\"\nurl = \"http://{}\"\ncritical = false\n{once}", stub.address());
+    let server = TestServer::builder_in(home()).config(&format!("{slow}{quick}")).start();
+    let first = silent.accept().expect("the first check of all");
+    let mut feed = server.open(Feed::Health);
+    feed.json_until(PATIENCE, |health| health["data"]["checks"]["slow"] == "unhealthy");
+    std::thread::scope(|scope| {
+        let forced = scope.spawn(|| server.force_update(r#"{"type":"health"}"#));
+        let second = silent.accept().expect("the one that was ordered");
+        put(&server, &format!("{quick}{slow}"));
+        server.control(r#"{"action":"reload"}"#);
+        assert!(!forced.is_finished(), "the settings have changed while it is asked");
+        forced.join().expect("no panic");
+        drop(second);
+    });
+    drop(first);
+    let kinds = |health: &Value| {
+        ["slow", "quick"].map(|name| {
+            let detail = &health["data"]["details"][name];
+            (detail["kind"].clone(), detail["critical"].clone())
+        })
+    };
+    let health = feed.json();
+    assert_eq!(kinds(&health), [("tcp".into(), true.into()), ("http".into(), false.into())], "{health}");
 }

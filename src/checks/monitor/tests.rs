@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{sleep, timeout, timeout_at};
 
 use super::*;
 use crate::checks::probe::tests::{asking, scripted};
@@ -116,6 +116,15 @@ async fn the_first_round_is_at_once_and_the_later_ones_are_spread() {
 
 /// So many targets whose fate the test decides, and a monitor that has found them healthy.
 async fn fleet(targets: usize, takes: Duration) -> (Arc<Monitor>, Vec<Arc<AtomicBool>>, JoinHandle<()>) {
+    fleet_of(targets, takes, CHECKS_AT_ONCE_MAX).await
+}
+
+/// The same, where so many can be asked at once.
+async fn fleet_of(
+    targets: usize,
+    takes: Duration,
+    permits: usize,
+) -> (Arc<Monitor>, Vec<Arc<AtomicBool>>, JoinHandle<()>) {
     struct Fated(Arc<AtomicBool>, Duration);
     impl Ask for Fated {
         fn ask(&self) -> Asking<'_> {
@@ -130,7 +139,7 @@ async fn fleet(targets: usize, takes: Duration) -> (Arc<Monitor>, Vec<Arc<Atomic
     }
     let fates: Vec<_> = (0..targets).map(|_| Arc::new(AtomicBool::new(true))).collect();
     let specs = fates.iter().enumerate().map(|(n, fate)| spec(n, asking(Arc::new(Fated(fate.clone(), takes)))));
-    let monitor = monitor(specs.collect());
+    let monitor = Monitor::new(specs.collect(), Arc::new(Semaphore::new(permits)));
     let running = tokio::spawn(monitor.clone().run());
     until(&monitor, Health::Healthy).await;
     sleep(seconds(20.0)).await;
@@ -147,8 +156,9 @@ async fn statuses(monitor: &Monitor, time: Duration) -> Vec<Health> {
     let mut seen = Vec::new();
     loop {
         seen.extend(monitor.states().iter().map(|state| state.status));
+        seen.sort_unstable_by_key(|status| status.word());
+        seen.dedup();
         if timeout_at(end, changes.changed()).await.is_err() {
-            seen.dedup();
             return seen;
         }
     }
@@ -173,6 +183,27 @@ async fn when_all_turn_bad_at_once_nobody_is_called_unhealthy_and_all_come_back_
             assert_eq!(count(&monitor, Health::Healthy), targets);
             running.abort();
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_of_thousands_that_is_cut_off_is_unknown_with_one_reason_however_few_can_be_asked_at_once() {
+    // As many as may run, and as many as may under the usual limit of descriptors.
+    for (permits, lasts) in [(CHECKS_AT_ONCE_MAX, 40.0), (CHECKS_AT_ONCE_MAX / 2, 55.0)] {
+        let (monitor, fates, running) = fleet_of(2_000, seconds(9.0), permits).await;
+        fates.iter().for_each(|fate| fate.store(false, Ordering::SeqCst));
+        let seen = statuses(&monitor, seconds(lasts)).await;
+        assert!(!seen.contains(&Health::Unhealthy) && seen.contains(&Health::Unknown), "{permits} permits");
+        let states = monitor.states();
+        let why = states.iter().find_map(|state| state.error.clone()).expect("somebody has a reason");
+        assert!(why.contains(" of 2000 checks turned bad at once"), "{why}");
+        let other = states.iter().filter(|state| state.error.as_ref() != Some(&why)).count();
+        assert_eq!((other, count(&monitor, Health::Unknown)), (0, 2_000), "{permits} permits: one reason");
+        fates.iter().for_each(|fate| fate.store(true, Ordering::SeqCst));
+        let seen = statuses(&monitor, seconds(15.0)).await;
+        assert!(!seen.contains(&Health::Unhealthy), "{permits} permits");
+        assert_eq!(count(&monitor, Health::Healthy), 2_000);
+        running.abort();
     }
 }
 
@@ -343,4 +374,25 @@ async fn what_stays_keeps_what_it_knows_what_comes_begins_and_what_goes_ends() {
     sleep(seconds(10.0)).await;
     assert!(stays.asked.load(Ordering::SeqCst) >= asked + 8);
     running.abort();
+}
+
+#[test]
+fn a_failure_that_comes_while_a_doubt_begins_is_doubted_too() {
+    for round in 0..500 {
+        let monitor = monitor((0..5).map(|n| spec(n, scripted(|| Ok(Outcome::Good)))).collect());
+        let (fleet, checks) = (&monitor.fleet, monitor.fleet.checks());
+        for check in checks.iter() {
+            fleet.fold(check, Ok(Outcome::Good), Duration::ZERO);
+        }
+        let together = std::sync::Barrier::new(checks.len());
+        std::thread::scope(|scope| {
+            for check in checks.iter() {
+                scope.spawn(|| {
+                    together.wait();
+                    fleet.fold(check, Err("connection refused".to_owned()), Duration::ZERO);
+                });
+            }
+        });
+        assert_eq!(count(&monitor, Health::Unknown), 5, "round {round}: {:?}", monitor.states());
+    }
 }

@@ -81,19 +81,17 @@ fn slow_passes_degrade_and_come_back_with_hysteresis() {
     let threshold = Duration::from_millis(100);
     let timing = Timing { degraded_above: Some(threshold), ..Timing::default() };
     let mut first_slow = machine(timing.clone());
-    first_slow.fold(Ok(Outcome::Good), threshold + Duration::from_nanos(1), moment(0));
-    assert_eq!(first_slow.state().status, Health::Degraded, "like any first result it decides at once");
-    assert!(!first_slow.state().confirming);
-    let mut at_threshold = machine(timing.clone());
-    at_threshold.fold(Ok(Outcome::Good), threshold, moment(0));
-    assert_eq!(at_threshold.state().status, Health::Healthy);
+    for (at, status) in [Health::Healthy; 4].into_iter().chain([Health::Degraded]).enumerate() {
+        first_slow.fold(Ok(Outcome::Good), threshold * 2, moment(0));
+        assert_eq!(first_slow.state().status, status, "pass {at}: before there are five it is not called slow");
+    }
 
     let mut m = machine(timing);
     let mut took = |millis: u64| {
         m.fold(Ok(Outcome::Good), Duration::from_millis(millis), moment(0));
         (m.state().status, m.state().error.clone())
     };
-    for millis in [10, 10, 10, 10, 10, 500, 500] {
+    for millis in [10, 10, 10, 10, 100, 500, 500] {
         assert_eq!(took(millis), (Health::Healthy, None));
     }
     let words = "slow: the last 5 passes took 500 ms in the median, wanted 100 ms";
@@ -108,13 +106,14 @@ fn slow_passes_degrade_and_come_back_with_hysteresis() {
 fn a_degraded_target_falls_like_a_healthy_one_and_comes_back_by_what_it_takes_then() {
     let timing = Timing { degraded_above: Some(FAST), ..Timing::default() };
     let mut m = machine(timing);
-    m.fold(Ok(Outcome::Good), FAST * 9, moment(0));
-    assert_eq!(fail(&mut m, 1), Health::Degraded);
-    assert_eq!(fail(&mut m, 2), Health::Degraded);
-    assert_eq!(fail(&mut m, 3), Health::Unhealthy);
-    assert_eq!(fail(&mut m, 4), Health::Unhealthy);
-    pass(&mut m, 5);
-    assert_eq!(pass(&mut m, 6), Health::Healthy);
+    for at in 0..5 {
+        m.fold(Ok(Outcome::Good), FAST * 9, moment(at));
+    }
+    assert_eq!(fail(&mut m, 5), Health::Degraded);
+    assert_eq!(fail(&mut m, 6), Health::Degraded);
+    assert_eq!(fail(&mut m, 7), Health::Unhealthy);
+    pass(&mut m, 8);
+    assert_eq!(pass(&mut m, 9), Health::Healthy, "what it took before it fell no longer counts");
 }
 
 fn say(machine: &mut Machine, found: Found, at: i64) -> (Health, Option<String>) {
@@ -156,19 +155,87 @@ fn a_report_that_ends_does_not_leave_its_author_slow() {
     assert_eq!(pass(&mut m, 1), Health::Healthy, "at the threshold, which four fifths of it would be held against");
 }
 
+fn lose(machine: &mut Machine, at: i64) -> (Health, Option<String>) {
+    say(machine, Ok(Outcome::Unknown("no plugin".to_owned())), at)
+}
+
+fn unknown(why: &str) -> (Health, Option<String>) {
+    (Health::Unknown, Some(why.to_owned()))
+}
+
 #[test]
-fn a_check_that_cannot_tell_makes_its_target_unknown_and_the_next_that_can_decides() {
-    let lost = |m: &mut Machine, at| say(m, Ok(Outcome::Unknown("no plugin".to_owned())), at);
+fn a_check_that_cannot_tell_makes_its_target_unknown_and_counts_neither_way() {
     let mut m = machine(Timing::default());
-    let unknown = (Health::Unknown, Some("no plugin".to_owned()));
-    assert_eq!(lost(&mut m, 0), unknown);
-    pass(&mut m, 1);
-    assert_eq!(lost(&mut m, 2), unknown);
+    assert_eq!(lose(&mut m, 0), unknown("no plugin"));
+    assert_eq!(pass(&mut m, 1), Health::Healthy, "the first that can decides");
+    assert_eq!(lose(&mut m, 2), unknown("no plugin"));
     assert_eq!((m.state().last_check, m.state().confirming), (Some(second(2)), false));
-    assert_eq!(fail(&mut m, 3), Health::Unhealthy);
-    lost(&mut m, 4);
-    assert_eq!(pass(&mut m, 5), Health::Healthy);
-    assert_eq!((m.state().passed, m.state().failed), (2, 4));
+    for at in [3, 5] {
+        assert_eq!(fail(&mut m, at), Health::Unknown, "one failure says no more than it does without the gap");
+        assert_eq!(m.state().error.as_deref(), Some("connection refused"));
+        assert!(m.state().confirming && m.interval() == Duration::from_secs(1));
+        assert_eq!(lose(&mut m, at + 1), unknown("no plugin"));
+    }
+    assert_eq!(fail(&mut m, 7), Health::Unhealthy, "the third");
+    lose(&mut m, 8);
+    assert_eq!(pass(&mut m, 9), Health::Unknown);
+    assert_eq!(pass(&mut m, 10), Health::Healthy);
+    lose(&mut m, 11);
+    fail(&mut m, 12);
+    assert_eq!(pass(&mut m, 13), Health::Healthy, "one that agrees brings back what was measured");
+    for (at, status) in [(14, Health::Healthy), (15, Health::Healthy), (16, Health::Unhealthy)] {
+        assert_eq!(fail(&mut m, at), status, "the row began anew");
+    }
+    assert_eq!((m.state().passed, m.state().failed, m.state().unknown), (4, 7, 6));
+}
+
+#[test]
+fn what_changes_while_nobody_can_tell_is_a_flip() {
+    let mut m = machine(Timing { rise: 1, fall: 1, ..Timing::default() });
+    let mut statuses = Vec::new();
+    for at in (0..32).step_by(4) {
+        statuses.push(pass(&mut m, at));
+        lose(&mut m, at + 1);
+        statuses.push(fail(&mut m, at + 2));
+        assert_eq!(lose(&mut m, at + 3), unknown("no plugin"));
+    }
+    let (told, held) = statuses.split_at(FLIPS_MAX + 1);
+    assert!(told.iter().all(|status| *status != Health::Degraded), "{told:?}");
+    assert!(held.iter().all(|status| *status == Health::Degraded), "{held:?}");
+    assert_eq!(m.state().degraded_by, None, "it is unknown now");
+}
+
+#[test]
+fn what_comes_after_a_doubt_decides_at_once() {
+    for (good, status) in [(true, Health::Healthy), (false, Health::Unhealthy)] {
+        for before in [true, false] {
+            let mut m = machine(Timing::default());
+            let _ = if before { pass(&mut m, 0) } else { fail(&mut m, 0) };
+            m.suspect("is it me?", moment(1));
+            m.doubt("is it me?", FAST, moment(2));
+            assert_eq!(
+                (m.state().status, m.state().unknown, m.state().failed),
+                (Health::Unknown, 1, u64::from(!before))
+            );
+            assert_eq!(if good { pass(&mut m, 3) } else { fail(&mut m, 3) }, status);
+        }
+    }
+}
+
+#[test]
+fn it_is_known_what_makes_a_target_degraded() {
+    let mut m = machine(Timing { rise: 1, fall: 1, degraded_above: Some(FAST), ..Timing::default() });
+    warn(&mut m, 0);
+    assert_eq!(m.state().degraded_by, Some(Degradation::Reported));
+    for at in 1..=5 {
+        assert_eq!(m.state().degraded_by.is_some(), m.state().status == Health::Degraded);
+        m.fold(Ok(Outcome::Good), FAST * 2, moment(at));
+    }
+    assert_eq!(m.state().degraded_by, Some(Degradation::Slow));
+    for at in 6..20 {
+        let _ = if at % 2 == 0 { fail(&mut m, at) } else { pass(&mut m, at) };
+    }
+    assert_eq!((m.state().status, m.state().degraded_by), (Health::Degraded, Some(Degradation::Flapping)));
 }
 
 #[test]
@@ -236,7 +303,7 @@ proptest! {
             let mut last: Vec<u64> = millis[at.saturating_sub(4)..=at].to_vec();
             last.sort_unstable();
             let twice = last[(last.len() - 1) / 2] + last[last.len() / 2];
-            let slow = if before == Health::Degraded { twice >= 160 } else { twice > 200 };
+            let slow = at >= 4 && if before == Health::Degraded { twice >= 160 } else { twice > 200 };
             prop_assert_eq!(m.state().status == Health::Degraded, slow);
         }
     }

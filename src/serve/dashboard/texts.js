@@ -14,6 +14,8 @@ export const TEXTS = {
   'word.unknown': ['unknown', 'desconhecido'],
   'word.up': ['up', 'no ar'],
   'word.slow': ['slow', 'lento'],
+  'word.warning': ['warning', 'com aviso'],
+  'word.flapping': ['flapping', 'oscilando'],
   'word.failing': ['failing', 'falhando'],
   'word.down': ['down', 'fora do ar'],
   'word.recovering': ['recovering', 'em recuperação'],

@@ -274,7 +274,7 @@ async fn the_certificate_is_checked_unless_told_otherwise() {
     assert!(refused || other_name.starts_with("TLS: the certificate is for another name"), "{other_name}");
     let plain = Stub::status("200 OK").await;
     let no_tls = failure(&plain.url("/").replace("http:", "https:"), &insecure).await;
-    assert!(no_tls.starts_with("no answer within") || no_tls.starts_with("TLS: "), "{no_tls}");
+    assert!(no_tls.starts_with("no TLS within") || no_tls.starts_with("TLS: "), "{no_tls}");
 }
 
 #[tokio::test]

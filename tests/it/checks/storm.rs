@@ -44,6 +44,7 @@ fn a_fleet_that_vanishes_at_once_is_unknown_with_one_reason_and_comes_back_witho
     // Each feed says it by itself.
     let status = server.open(Feed::Status).json_until(PATIENCE, |status| status["data"]["status"] == "degraded");
     let reasons = status["data"]["reasons"].to_string();
+    assert_eq!(reasons.matches("turned bad at once").count(), 1, "one reason for all: {reasons}");
     assert!(
         reasons.contains(" of 6 checks turned bad at once: this server may be the one that is cut off"),
         "{reasons}"

@@ -35,6 +35,9 @@ async fn what_the_peer_says_is_what_is_expected_or_not() {
     assert_eq!(unasked, "no answer within 1.5 s", "it wants to be spoken to first");
     let silent = format!("tcp://{}", peer(Manner::Silent).await);
     assert_eq!(failure(&silent, &talk(Some("x"), Some("y"))).await, "no answer within 1.5 s");
+    let busy = format!("tcp://{}", peer(Manner::Stopping(b"421 too busy\x07\r\n")).await);
+    let words = failure(&busy, &talk(Some("x"), Some("220"))).await;
+    assert_eq!(words, "within 1.5 s it said only `421 too busy?`");
     // Found where two reads meet, and not looked for without end.
     let endless = format!("tcp://{}", peer(Manner::Babbling(b"tick tock ")).await);
     passes(&endless, &talk(Some("x"), Some("tock tick tock"))).await;
@@ -43,7 +46,7 @@ async fn what_the_peer_says_is_what_is_expected_or_not() {
 }
 
 #[tokio::test]
-async fn a_peer_whose_backlog_is_full_gives_no_answer_in_time() {
+async fn a_peer_whose_backlog_is_full_gives_no_connection_in_time() {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a free port");
     socket.listen(0).expect("it is bound");
@@ -53,6 +56,6 @@ async fn a_peer_whose_backlog_is_full_gives_no_answer_in_time() {
     assert!(swarm.last().is_some_and(Result::is_err), "the backlog is full");
     for scheme in ["tcp", "http", "tls", "ws", "redis", "postgres", "mysql"] {
         let words = failure(&format!("{scheme}://{address}"), &ProbeOptions::default()).await;
-        assert_eq!(words, "no answer within 1.5 s", "{scheme}");
+        assert_eq!(words, "no connection within 1.5 s", "{scheme}");
     }
 }

@@ -96,6 +96,6 @@ async fn a_peer_without_tls_fails_in_plain_words() {
     let url = format!("tls://{}", peer(Manner::Saying(b"SSH-2.0-OpenSSH_9.9\r\n")).await);
     let words = failure(&url, &none()).await;
     assert!(words.starts_with("TLS: "), "{words}");
-    assert_eq!(failure(&format!("tls://{}", peer(Manner::Silent).await), &none()).await, "no answer within 1.5 s");
+    assert_eq!(failure(&format!("tls://{}", peer(Manner::Silent).await), &none()).await, "no TLS within 1.5 s");
     assert_eq!(failure(&format!("tls://127.0.0.1:{}", free_port()), &none()).await, "connection refused");
 }

@@ -1,5 +1,6 @@
 //! A backend to be checked: a small HTTP server that can be told what to answer, killed, and brought back on the same port.
 
+use super::wait::{PATIENCE, eventually};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
@@ -67,7 +68,8 @@ impl StubBackend {
     pub(crate) fn revive(&mut self) {
         self.shared.stop.store(false, Ordering::Relaxed);
         // std sets SO_REUSEADDR, so connections in TIME_WAIT do not stand in the way.
-        let listener = TcpListener::bind(self.address).expect("the port is still free");
+        // The system may have lent the port to a connection of somebody else meanwhile.
+        let listener = eventually(PATIENCE, || TcpListener::bind(self.address).map_err(|error| error.to_string()));
         self.thread = Some(serve(listener, &self.shared));
     }
 }

@@ -157,7 +157,7 @@ fn remarks(view: View<'_>, backend: &Backend) -> Vec<(String, ratatui::style::St
     if backend.stale {
         remarks.push(("stale source".to_owned(), theme.warning()));
     }
-    if matches!(backend.state.as_str(), "failing" | "recovering") {
+    if matches!(backend.state.as_str(), "failing" | "recovering" | "flapping") {
         remarks.push((backend.state.clone(), theme.warning()));
     }
     if let Some(detail) = &backend.detail {
