@@ -1,9 +1,8 @@
 //! A bad day in a short time: clients that come and go, in good order and in none, while the server is stopped and killed,
-//! backends die, the disk is full, and Redis and PostgreSQL go away. Afterwards the memory is back, nothing is left open, the
-//! ledger is right, and every feed is live.
+//! backends die, the disk is full, the clock is set ahead and back, and Redis and PostgreSQL go away. Afterwards the memory is
+//! back, nothing is left open, the ledger is right, and every feed is live.
 //!
-//! A run takes about twenty seconds; `VELOFLUX_SOAK=300` makes it five minutes. What is left out is a step of the machine's
-//! clock, which would be a step for everybody on it.
+//! A run takes about twenty seconds; `VELOFLUX_SOAK=300` makes it five minutes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,6 +13,7 @@ use rustix::process::Signal;
 use veloflux::protocol::Feed;
 
 use crate::checks::{postgres, redis};
+use crate::support::clock::Clock;
 use crate::support::disk::Tmpfs;
 use crate::support::program::Program;
 use crate::support::server::home;
@@ -173,8 +173,12 @@ fn after_a_bad_day_memory_is_back_nothing_is_open_the_ledger_is_right_and_every_
          [[check]]\nname = \"database\"\nurl = \"{}\"\ninterval = \"200ms\"\n",
         cluster.url("postgres:hunter2@", "/postgres")
     );
-    let start =
-        || TestServer::builder_in(home.clone()).config(&config).token("given").state_dir(&disk).listen(address).start();
+    let clock = Clock::new(home.path());
+    let start = || {
+        let builder = TestServer::builder_in(home.clone()).config(&config).token("given").state_dir(&disk);
+        let variables = clock.variables();
+        variables.iter().fold(builder, |builder, (name, value)| builder.env(name, value)).listen(address).start()
+    };
     let sent = Arc::new(Sent::default());
     let mut server = start();
     let crowd = Crowd::start(address, &sent);
@@ -210,13 +214,14 @@ fn after_a_bad_day_memory_is_back_nothing_is_open_the_ledger_is_right_and_every_
     calm(&server);
     let before = (server.resident(), gauge(&server, &sent, DESCRIPTORS), threads(&server));
     let crowd = Crowd::start(address, &sent);
-    let (begun, mut rounds) = (Instant::now(), 0);
+    let (begun, mut rounds) = (Instant::now(), 0_usize);
     let mut frozen = Duration::ZERO;
     while begun.elapsed() < span / 2 {
         server.signal(Signal::STOP);
         std::thread::sleep(Duration::from_millis(700));
         server.signal(Signal::CONT);
         frozen += Duration::from_millis(700);
+        clock.set([3600, -3600][rounds % 2]);
         backends[0].kill();
         cache_runs.kill();
         cluster_runs.kill();

@@ -3,6 +3,7 @@
 
 pub(crate) mod backend;
 pub(crate) mod certificate;
+pub(crate) mod clock;
 pub(crate) mod command;
 pub(crate) mod disk;
 pub(crate) mod documents;
