@@ -89,8 +89,11 @@ pub const SOURCE_INTERVAL: Duration = Duration::from_secs(2);
 /// Intervals without a reading after which what a source last said says nothing any more.
 pub const SOURCE_MISSES_MAX: u32 = 3;
 
-/// Readings after which a counter that is not there any more is forgotten: ten minutes, at the usual interval.
-pub const COUNTER_MEMORY_READINGS: u64 = 300;
+/// How long a counter of a source is remembered that is not there any more. One that comes back later counts as a new one.
+pub const COUNTER_MEMORY: Duration = Duration::from_secs(24 * 3600);
+
+/// Counters of one source that are remembered, beside those that are there.
+pub const COUNTERS_REMEMBERED_MAX: usize = 100_000;
 
 /// Requests that may have been counted between two readings. No fleet has a trillion of them in a few seconds; a program that
 /// says so shows something else, and is not billed.

@@ -11,7 +11,7 @@ use super::vitals::Sign;
 use super::{Cause, Change, Pauses, Producer, World, changed};
 use crate::checks::CheckState;
 use crate::config::Dependency;
-use crate::fleet::{Fleet, Rule};
+use crate::fleet::Rule;
 use crate::limits::REASONS_MAX;
 use crate::net::fault::in_words;
 use crate::protocol::message::{Backend, Status};
@@ -51,6 +51,7 @@ impl RollUp {
             dependencies: world.checked_dependencies(),
             signs: world.vitals.signs(),
             pauses: *self.pauses.borrow_and_update(),
+            complaints: world.fleet.complaints(&members),
             notice: world.notice(),
         };
         let verdict = view.roll_up();
@@ -108,6 +109,8 @@ struct View<'v> {
     dependencies: Vec<(Dependency, CheckState)>,
     signs: Vec<Sign>,
     pauses: Pauses,
+    /// Of orders that are not so.
+    complaints: Vec<String>,
     /// What the server has to say of itself.
     notice: Option<String>,
 }
@@ -143,7 +146,7 @@ impl View<'_> {
         for (name, rule) in &self.rules {
             reasons.extend(of_pool(name, *rule, pools.get(name.as_str()).map_or(&[], Vec::as_slice), &mut unknown));
         }
-        reasons.extend(self.backends.iter().filter_map(Fleet::complaint).map(degraded));
+        reasons.extend(self.complaints.iter().cloned().map(degraded));
         for (dependency, check) in &self.dependencies {
             let severity = if dependency.critical && check.status == Health::Unhealthy {
                 Health::Unhealthy

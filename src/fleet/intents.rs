@@ -22,7 +22,7 @@ use crate::protocol::message::{Intent, Standing};
 use crate::protocol::{Admin, Timestamp};
 
 /// Which backend an intent is about: as the wire has it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Subject {
     /// Where it is known from.
     pub(super) source: String,

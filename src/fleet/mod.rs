@@ -22,7 +22,6 @@ use requests::Shares;
 
 use crate::checks::{CheckSpec, CheckState, Monitor, Template};
 use crate::config::{FleetSource, Pool, RequestsSource, Settings};
-use crate::protocol::message::Backend;
 use crate::sources::{Poller, Standing};
 use crate::usage::Requests;
 
@@ -223,8 +222,9 @@ impl Fleet {
         let plan = self.plan();
         let mut rules = BTreeMap::new();
         for feeder in &plan.feeders {
-            for seen in feeder.poller.standing().seen.iter() {
-                rules.insert(seen.record.pool.clone(), feeder.rule);
+            // A list that has become empty is no reason to stop missing what stood in it.
+            for pool in feeder.poller.standing().pools.iter() {
+                rules.insert(pool.clone(), feeder.rule);
             }
         }
         for pool in &plan.pools {
@@ -252,11 +252,6 @@ impl Fleet {
     /// What is known of everything that we check ourselves.
     pub fn checks(&self) -> &Arc<Monitor> {
         &self.checks
-    }
-
-    /// Words for the status about an order that is not so.
-    pub fn complaint(backend: &Backend) -> Option<String> {
-        orders::complaint(backend)
     }
 
     /// Reads every source and runs every check once, now.

@@ -1,16 +1,19 @@
 //! Orders of operators: finding the backend, telling its source, and keeping what is wanted true.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::intents::{Kept, Step, Subject};
+use super::member::CHECK;
 use super::{Fleet, Member};
+use crate::config::Pool;
 use crate::limits::INTENT_LOOK_INTERVAL;
 use crate::net::fault::in_words;
 use crate::protocol::control::{Order, Wanted};
-use crate::protocol::message::{Backend, Standing};
+use crate::protocol::message::{Backend, Intent, Standing};
 use crate::protocol::{Admin, Timestamp};
 use crate::sources::{Poller, Telling, Which, Wish};
 
@@ -29,12 +32,17 @@ pub enum Refused {
 }
 
 impl Fleet {
-    /// Takes an order: keeps it as an intent, and tells the source at once. Gives the backend as it is then.
+    /// Takes an order: keeps it as an intent, and tells the source at once. Gives the backend as it is then; none, when what
+    /// was ordered of one that is not there any more has been withdrawn.
     ///
     /// # Errors
     /// Why it is not taken. A source that does not answer is no reason: the order waits for it.
-    pub async fn order(&self, order: Order) -> Result<Backend, Refused> {
-        let member = self.find(&order)?;
+    pub async fn order(&self, order: Order) -> Result<Option<Backend>, Refused> {
+        let member = match self.find(&order) {
+            Ok(member) => member,
+            Err(Refused::Unknown(_)) if self.withdraw(&order).await => return Ok(None),
+            Err(refused) => return Err(refused),
+        };
         let subject = subject(&member.backend);
         let poller = self.source(&subject.source);
         if poller.as_ref().is_some_and(|poller| poller.spec().telling() == Telling::Impossible) {
@@ -65,7 +73,8 @@ impl Fleet {
         }
         self.look(Some(&subject)).await;
         self.changes.send_modify(|count| *count += 1);
-        self.find_subject(&subject).ok_or_else(|| Refused::Unknown("the backend has just gone".to_owned()))
+        let found = self.find_subject(&subject);
+        found.map(Some).ok_or_else(|| Refused::Unknown("the backend has just gone".to_owned()))
     }
 
     /// Keeps what is wanted true, until it is dropped.
@@ -88,10 +97,19 @@ impl Fleet {
                 continue;
             }
             let poller = self.source(&subject.source);
+            let ours = subject.source == CHECK;
+            if ours && !self.checks_itself(&subject) {
+                // There is nobody else who has been told, and the settings do not name it any more.
+                self.intents.remove(&subject).await;
+                changed = true;
+                continue;
+            }
             let shown = match &poller {
-                // It is as we say.
-                None => intent.admin.map(|admin| (admin, intent.weight.unwrap_or(0))),
                 Some(poller) => shown(poller, &subject),
+                // It is as we say.
+                None if ours => intent.admin.map(|admin| (admin, intent.weight.unwrap_or(0))),
+                // Whoever was told may come back into the settings, and has to be told the end.
+                None => None,
             };
             let (step, news) = self.intents.judge(&subject, shown, Timestamp::now());
             changed |= news;
@@ -183,6 +201,48 @@ impl Fleet {
         }
     }
 
+    /// Forgets what was ordered of a backend that is not there any more, by an order to enable it. Gives whether it has.
+    async fn withdraw(&self, order: &Order) -> bool {
+        if order.wanted != Wanted::Admin(Admin::Enabled) {
+            return false;
+        }
+        let of = |subject: &Subject| {
+            subject.address == order.backend
+                && order.pool.as_ref().is_none_or(|pool| *pool == subject.pool)
+                && order.source.as_ref().is_none_or(|source| *source == subject.source)
+        };
+        let gone: Vec<Subject> = self.intents.all().into_iter().map(|(subject, _)| subject).filter(of).collect();
+        for subject in &gone {
+            self.intents.remove(subject).await;
+        }
+        self.changes.send_modify(|count| *count += 1);
+        !gone.is_empty()
+    }
+
+    /// Whether it is one of the settings' own backends.
+    fn checks_itself(&self, subject: &Subject) -> bool {
+        let plan = self.plan();
+        let of = |pool: &&Pool| pool.name == subject.pool;
+        let mut backends = plan.pools.iter().filter(of).flat_map(|pool| &pool.backends);
+        backends.any(|backend| backend.address == subject.address)
+    }
+
+    /// Words for the status about orders that are not so: those for backends that are there, and those for others.
+    pub fn complaints(&self, backends: &[Backend]) -> Vec<String> {
+        let there: HashSet<Subject> = backends.iter().filter(|one| one.intent.is_some()).map(subject).collect();
+        // A source that does not answer has its own words.
+        let listing = |source: &str| self.source(source).is_none_or(|poller| poller.standing().fault.is_none());
+        let read = |source: &str| self.source(source).is_none_or(|poller| poller.standing().readings > 0);
+        let orphans = self.intents.all().into_iter().filter(|(subject, _)| {
+            subject.source != CHECK && !there.contains(subject) && listing(&subject.source) && read(&subject.source)
+        });
+        let orphans = orphans.map(|(Subject { source, pool, address }, intent)| {
+            let what = wanted(&intent);
+            format!("backend {address} of pool `{pool}` is to be {what}, and source `{source}` does not list it")
+        });
+        backends.iter().filter_map(complaint).chain(orphans).collect()
+    }
+
     fn find_subject(&self, subject: &Subject) -> Option<Backend> {
         self.members().into_iter().map(|member| member.backend).find(|backend| self::subject(backend) == *subject)
     }
@@ -211,13 +271,18 @@ fn which(poller: &Poller, subject: &Subject) -> Option<Which> {
     Some(Which { pool: record.pool.clone(), name: record.name.clone() })
 }
 
-/// Words for the status: an order that is not so.
-pub(super) fn complaint(backend: &Backend) -> Option<String> {
-    let intent = backend.intent.as_ref()?;
-    let what = match intent.admin {
+/// What is wanted, in words.
+fn wanted(intent: &Intent) -> String {
+    match intent.admin {
         Some(admin) => admin.word().to_owned(),
         None => format!("at weight {}", intent.weight.unwrap_or_default()),
-    };
+    }
+}
+
+/// Words for the status: an order that is not so.
+fn complaint(backend: &Backend) -> Option<String> {
+    let intent = backend.intent.as_ref()?;
+    let what = wanted(intent);
     let place = format!("backend {} of pool `{}`", backend.address, backend.pool);
     match intent.state {
         Standing::Applied => None,

@@ -122,6 +122,8 @@ impl Refusal {
 /// Decides who is let in, and counts who is not.
 #[derive(Debug)]
 pub struct Admission {
+    /// Whether only this machine reaches the address that is listened on. It is bound once, whatever the settings say later.
+    local: bool,
     places: Arc<Semaphore>,
     asides: Arc<Semaphore>,
     proxies: Proxies,
@@ -174,6 +176,7 @@ impl Admission {
         let wanted = &settings.limits;
         let per_second = wanted.handshakes_per_second;
         Admission {
+            local: settings.listen.ip().is_loopback(),
             places: Arc::new(Semaphore::new(wanted.connections.unwrap_or(capacity).min(capacity))),
             asides: Arc::new(Semaphore::new(REFUSALS_AT_ONCE_MAX)),
             proxies: Proxies::new(settings.trusted_proxies.clone()),
@@ -185,6 +188,11 @@ impl Admission {
             tls_handshakes: Mutex::new(pace(Handshake::Tls, per_second)),
             refused: Default::default(),
         }
+    }
+
+    /// Whether only this machine reaches the address that is listened on.
+    pub fn is_local(&self) -> bool {
+        self.local
     }
 
     /// Waits until somebody may be accepted, if only to be refused. Safe to drop.

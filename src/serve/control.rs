@@ -111,7 +111,7 @@ async fn obey(app: &App, command: Command) -> Result<ControlAnswer, (StatusCode,
             Err(problems) => return Err((StatusCode::CONFLICT, "bad_settings", problems.join("\n"))),
         },
         Command::Backend(order) => match app.world.fleet.order(order).await {
-            Ok(backend) => answer.backend = Some(backend),
+            Ok(backend) => answer.backend = backend,
             Err(why) => {
                 let (status, code) = match why {
                     Refused::Unknown(_) => (StatusCode::NOT_FOUND, "no_such_backend"),

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
@@ -22,6 +23,10 @@ use crate::protocol::Timestamp;
 pub struct Reloader {
     overrides: Overrides,
     world: Arc<World>,
+    /// What the server was started with: some of that holds until it is started again.
+    start: Arc<Settings>,
+    /// Goes up with every reading that was taken.
+    taken: AtomicU64,
     /// When the settings that hold were read. Held while they are read.
     read: Mutex<Timestamp>,
 }
@@ -29,7 +34,8 @@ pub struct Reloader {
 impl Reloader {
     /// Goes by the same flags and variables as at the start.
     pub fn new(overrides: Overrides, world: Arc<World>) -> Reloader {
-        Reloader { overrides, world, read: Mutex::new(Timestamp::now()) }
+        let start = world.settings();
+        Reloader { overrides, world, start, taken: AtomicU64::new(0), read: Mutex::new(Timestamp::now()) }
     }
 
     /// Reads the settings and takes them. Gives what has changed, a sentence each.
@@ -53,7 +59,7 @@ impl Reloader {
             }
             Err(error) => return Err(vec![format!("the settings could not be read: {error}")]),
         };
-        let changes = changes(&self.world.settings(), &settings);
+        let changes = changes(&self.start, &self.world.settings(), &settings);
         for warning in &settings.warnings {
             tracing::warn!("{warning}");
         }
@@ -63,6 +69,7 @@ impl Reloader {
         self.world.set(settings);
         self.world.notify(None);
         *read = Timestamp::now();
+        self.taken.fetch_add(1, Ordering::Relaxed);
         Ok(changes)
     }
 
@@ -84,9 +91,15 @@ impl Reloader {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut taken = self.stamps();
         let mut before = taken.clone();
+        let mut count = self.taken.load(Ordering::Relaxed);
         loop {
             looks.tick().await;
             let now = self.stamps();
+            // Somebody has had them read meanwhile. What changes within this look is read once more, which harms nothing.
+            let counted = self.taken.load(Ordering::Relaxed);
+            if counted != count {
+                (count, taken) = (counted, before.clone());
+            }
             if now == before && now != taken && now.values().all(Option::is_some) {
                 let changed = now.iter().find(|(file, stamp)| taken.get(*file) != Some(*stamp));
                 let file = changed.map(|(file, _)| file.display().to_string());
@@ -107,8 +120,8 @@ impl Reloader {
     }
 }
 
-/// What is different, in words. Also what would have to be read at the start.
-fn changes(old: &Settings, new: &Settings) -> Vec<String> {
+/// What is different, in words. Also what differs from the start, and is not read at any other time.
+fn changes(start: &Settings, old: &Settings, new: &Settings) -> Vec<String> {
     let mut changes = Vec::new();
     let mut compare = |what: &str, old: Vec<String>, new: Vec<String>| {
         changes.extend(new.iter().filter(|name| !old.contains(name)).map(|name| format!("{what} {name} added")));
@@ -139,15 +152,15 @@ fn changes(old: &Settings, new: &Settings) -> Vec<String> {
         ));
     }
     let fixed = [
-        ("listen", old.listen != new.listen),
-        ("state_dir", old.state_dir != new.state_dir),
-        ("drain_timeout", old.drain_timeout != new.drain_timeout),
-        ("[tls]", old.tls.is_some() != new.tls.is_some()),
-        ("[limits]", old.limits != new.limits),
-        ("trusted_proxies", old.trusted_proxies != new.trusted_proxies),
-        ("[auth]", old.auth != new.auth),
-        ("[audit]", old.audit != new.audit),
-        ("[billing]", old.tariff != new.tariff),
+        ("listen", start.listen != new.listen),
+        ("state_dir", start.state_dir != new.state_dir),
+        ("drain_timeout", start.drain_timeout != new.drain_timeout),
+        ("[tls]", start.tls.is_some() != new.tls.is_some()),
+        ("[limits]", start.limits != new.limits),
+        ("trusted_proxies", start.trusted_proxies != new.trusted_proxies),
+        ("[auth]", start.auth != new.auth),
+        ("[audit]", start.audit != new.audit),
+        ("[billing]", start.tariff != new.tariff),
     ];
     for (what, _) in fixed.into_iter().filter(|(_, differs)| *differs) {
         changes.push(format!("`{what}` is read at the start only; restart the server for it"));

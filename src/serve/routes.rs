@@ -253,7 +253,7 @@ impl Guarded {
             return refused("contradiction", message);
         };
         let settings = self.app.world.settings();
-        if settings.listen.ip().is_loopback() && !are_ours(request.headers(), &settings.hosts) {
+        if admission.is_local() && !are_ours(request.headers(), &settings.hosts) {
             admission.count(Why::ForeignHost);
             let message = "this server is not called that; list the name in `hosts` of [server]";
             return Err(Box::new(error(StatusCode::MISDIRECTED_REQUEST, "foreign_host", message)));

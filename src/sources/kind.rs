@@ -40,6 +40,11 @@ pub trait Source: Any + Send + Sync {
     /// Whether its readings have request counts.
     fn counts(&self) -> bool;
 
+    /// Whether a counter that was not there at the reading before has begun since.
+    fn counts_from_zero(&self) -> bool {
+        true
+    }
+
     /// Resolves when it is worth reading before the next turn: a file has changed, something was pushed. Safe to drop.
     fn news(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::pending())

@@ -3,7 +3,7 @@
 //! A reading that fails leaves what is known as it was, and stale. After [`SOURCE_MISSES_MAX`] intervals without a reading
 //! nobody can say any more how its backends are: then their status is unknown. Nothing is ever dropped because of an error.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -35,6 +35,7 @@ pub struct Poller {
 #[derive(Default)]
 struct State {
     seen: Arc<Vec<Seen>>,
+    pools: Arc<BTreeSet<String>>,
     tally: Tally,
     readings: u64,
     counted: u64,
@@ -65,6 +66,8 @@ pub struct Seen {
 pub struct Standing {
     /// Its backends, as of the last reading.
     pub seen: Arc<Vec<Seen>>,
+    /// Their pools; those of the last list that had any, where this one is empty.
+    pub pools: Arc<BTreeSet<String>>,
     /// Readings since the start.
     pub readings: u64,
     /// Requests it has counted since the first reading.
@@ -124,6 +127,7 @@ impl Poller {
         let state = self.state();
         Standing {
             seen: Arc::clone(&state.seen),
+            pools: Arc::clone(&state.pools),
             readings: state.readings,
             counted: state.counted,
             last_reading: state.last.map(|(_, at)| at),
@@ -169,10 +173,12 @@ impl Poller {
         let state = &mut *state;
         let changed = match result {
             Ok(reading) => {
-                let more = state.tally.fold(&reading.requests).unwrap_or_else(|absurd| {
-                    tracing::warn!(source = spec.name, "{absurd}");
-                    0
-                });
+                let more = state.tally.fold(&reading.requests, spec.source().counts_from_zero(), now).unwrap_or_else(
+                    |absurd| {
+                        tracing::warn!(source = spec.name, "{absurd}");
+                        0
+                    },
+                );
                 state.counted = state.counted.saturating_add(more);
                 (self.count)(more);
                 let seen = seen(&state.seen, reading.backends, at);
@@ -183,6 +189,9 @@ impl Poller {
                 let first = state.last.is_none();
                 (state.last, state.readings) = (Some((now, at)), state.readings + 1);
                 let news = differs(&state.seen, &seen);
+                if news && !seen.is_empty() {
+                    state.pools = Arc::new(seen.iter().map(|seen| seen.record.pool.clone()).collect());
+                }
                 state.seen = Arc::new(seen);
                 recovered || first || news
             }

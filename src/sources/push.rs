@@ -60,6 +60,11 @@ impl Source for Push {
         true
     }
 
+    /// Whoever pushes may have left it out before.
+    fn counts_from_zero(&self) -> bool {
+        false
+    }
+
     fn news(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.pushed.notified())
     }

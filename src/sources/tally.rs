@@ -2,29 +2,31 @@
 //!
 //! The first reading of a source is where counting begins. Later a counter that went up has counted the difference; one
 //! that went down was reset, and has counted what it shows; one that was not there before has counted what it shows since
-//! the reading before; one that is gone is remembered for a while, because it may come back.
+//! the reading before, where the source says so; one that is gone is remembered for a day, because it may come back.
 
 use std::collections::HashMap;
 
+use tokio::time::Instant;
+
 use super::Counter;
-use crate::limits::{COUNTER_MEMORY_READINGS, REQUESTS_PER_READING_MAX};
+use crate::limits::{COUNTER_MEMORY, COUNTERS_REMEMBERED_MAX, REQUESTS_PER_READING_MAX};
 
 /// What a source has counted.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     last: HashMap<String, Last>,
-    readings: u64,
+    begun: bool,
 }
 
 /// What was last read of one counter.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Last {
     value: u64,
     aside: u64,
     /// What did not count after all, and was counted before that was known.
     owed: u64,
-    /// The number of the reading it was in.
-    reading: u64,
+    /// When that was.
+    read: Instant,
 }
 
 /// More than there can have been between two readings. Counting goes on from there, without them.
@@ -33,38 +35,44 @@ struct Last {
 pub(super) struct Absurd(u64);
 
 impl Tally {
-    /// Takes the counters of one reading. Gives how many requests there were since the one before.
-    pub(super) fn fold(&mut self, counters: &[Counter]) -> Result<u64, Absurd> {
+    /// Takes the counters of one reading. Gives how many requests there were since the one before. `from_zero`: whether a
+    /// counter that was not there then has begun since.
+    pub(super) fn fold(&mut self, counters: &[Counter], from_zero: bool, now: Instant) -> Result<u64, Absurd> {
         let mut more: u64 = 0;
-        let begun = self.readings > 0;
-        self.readings += 1;
+        // The first reading is where counting begins.
+        let from_zero = self.begun && from_zero;
+        self.begun = true;
         for Counter { name, value, aside, ours } in counters {
             let last = match self.last.get_mut(name) {
                 Some(last) => last,
                 None => {
-                    // The first reading is where counting begins.
-                    let (value, aside) = if begun { (0, 0) } else { (*value, *aside) };
-                    self.last.entry(name.clone()).or_insert(Last { value, aside, ..Last::default() })
+                    let (value, aside) = if from_zero { (0, 0) } else { (*value, *aside) };
+                    self.last.entry(name.clone()).or_insert(Last { value, aside, owed: 0, read: now })
                 }
             };
             let begins_again = *value < last.value;
             if begins_again {
-                *last = Last::default();
+                *last = Last { value: 0, aside: 0, owed: 0, read: now };
             }
             // What we asked a process that is gone went with it, but for what it has just answered.
             let ours = if begins_again { (*ours).min(1) } else { *ours };
             let (counted, less) = (value - last.value, last.owed.saturating_add(aside.saturating_sub(last.aside)));
             let owed = less.saturating_sub(counted);
-            *last = Last { value: *value, aside: last.aside.max(*aside), owed, reading: self.readings };
+            *last = Last { value: *value, aside: last.aside.max(*aside), owed, read: now };
             // Not all that we asked need have arrived.
             more = more.saturating_add(counted.saturating_sub(less).saturating_sub(ours));
         }
-        // Names may hold anything, and come and go for ever.
-        let (now, count) = (self.readings, counters.len());
-        if self.last.len() > count {
-            self.last.retain(|_, last| now - last.reading < COUNTER_MEMORY_READINGS);
-        }
+        self.forget(now);
         if more > REQUESTS_PER_READING_MAX { Err(Absurd(more)) } else { Ok(more) }
+    }
+
+    /// Forgets counters that are gone for long, or that are too many: names may hold anything, and come and go for ever.
+    fn forget(&mut self, now: Instant) {
+        if self.last.len() > COUNTERS_REMEMBERED_MAX {
+            self.last.retain(|_, last| last.read == now);
+        } else if self.last.values().any(|last| now.duration_since(last.read) >= COUNTER_MEMORY) {
+            self.last.retain(|_, last| now.duration_since(last.read) < COUNTER_MEMORY);
+        }
     }
 }
 
@@ -90,7 +98,7 @@ mod tests {
             (&[("a", 7), ("b", 6)], 4),
             (&[("a", 2), ("b", 2)], 2 + 2),
         ] {
-            assert_eq!(tally.fold(&counters(values)), Ok(more), "{values:?}");
+            assert_eq!(tally.fold(&counters(values), true, Instant::now()), Ok(more), "{values:?}");
         }
     }
 
@@ -109,7 +117,7 @@ mod tests {
             ((9, 2), 2),
         ] {
             let counter = Counter { aside, ..Counter::new("a", value) };
-            assert_eq!(tally.fold(&[counter]), Ok(more), "{value} less {aside}");
+            assert_eq!(tally.fold(&[counter], true, Instant::now()), Ok(more), "{value} less {aside}");
         }
     }
 
@@ -129,26 +137,41 @@ mod tests {
             ((1, 5), 3),
         ] {
             let counter = Counter { ours, ..Counter::new("a", value) };
-            assert_eq!(tally.fold(&[counter]), Ok(more), "{value} with {ours}");
+            assert_eq!(tally.fold(&[counter], true, Instant::now()), Ok(more), "{value} with {ours}");
         }
     }
 
     #[test]
     fn more_than_can_be_is_left_out_and_counting_goes_on() {
         let mut tally = Tally::default();
-        assert_eq!(tally.fold(&counters(&[("a", 5)])), Ok(0));
-        assert_eq!(tally.fold(&counters(&[("a", u64::MAX), ("b", u64::MAX)])), Err(Absurd(u64::MAX)));
-        assert_eq!(tally.fold(&counters(&[("a", u64::MAX), ("b", 7)])), Ok(7));
+        assert_eq!(tally.fold(&counters(&[("a", 5)]), true, Instant::now()), Ok(0));
+        assert_eq!(
+            tally.fold(&counters(&[("a", u64::MAX), ("b", u64::MAX)]), true, Instant::now()),
+            Err(Absurd(u64::MAX))
+        );
+        assert_eq!(tally.fold(&counters(&[("a", u64::MAX), ("b", 7)]), true, Instant::now()), Ok(7));
     }
 
     #[test]
-    fn a_name_that_is_gone_for_long_is_forgotten() {
-        let mut tally = Tally::default();
-        for reading in 0..10 * COUNTER_MEMORY_READINGS {
-            let name = format!("pod-{reading}");
-            tally.fold(&counters(&[("a", 1), (&name, 1)])).expect("few");
+    fn where_a_source_may_leave_one_out_a_new_one_counts_from_where_it_stands() {
+        let (mut tally, now) = (Tally::default(), Instant::now());
+        for (values, more) in [(&[("a", 5)][..], 0), (&[("a", 6), ("b", 5_000)], 1), (&[("b", 5_002)], 2)] {
+            assert_eq!(tally.fold(&counters(values), false, now), Ok(more), "{values:?}");
         }
-        assert!(tally.last.len() as u64 <= COUNTER_MEMORY_READINGS + 1, "{}", tally.last.len());
+    }
+
+    #[test]
+    fn a_name_that_is_gone_for_long_is_forgotten_and_so_are_too_many() {
+        let (mut tally, now) = (Tally::default(), Instant::now());
+        for step in 0..100_u32 {
+            let name = format!("pod-{step}");
+            tally.fold(&counters(&[("a", 1), (&name, 1)]), true, now + COUNTER_MEMORY / 10 * step).expect("few");
+        }
+        assert!(tally.last.len() <= 12, "{}", tally.last.len());
+        let names: Vec<String> = (0..=COUNTERS_REMEMBERED_MAX).map(|index| index.to_string()).collect();
+        let many: Vec<Counter> = names.iter().map(|name| Counter::new(name, 1)).collect();
+        tally.fold(&many, true, now + COUNTER_MEMORY * 11).expect("few");
+        assert_eq!(tally.last.len(), many.len(), "those that are there stay");
     }
 
     proptest! {
@@ -157,12 +180,12 @@ mod tests {
         fn what_was_seen_is_counted_once(steps in prop::collection::vec((0_u64..50, any::<bool>()), 1..100)) {
             let mut tally = Tally::default();
             let (mut shown, mut truth, mut counted) = (7, 0, 0);
-            prop_assert_eq!(tally.fold(&counters(&[("a", shown)])), Ok(0));
+            prop_assert_eq!(tally.fold(&counters(&[("a", shown)]), true, Instant::now()), Ok(0));
             let restarts = steps.iter().filter(|(_, restarted)| *restarted).count();
             for (requests, restarted) in steps {
                 shown = if restarted { requests } else { shown + requests };
                 truth += requests;
-                let more = tally.fold(&counters(&[("a", shown)])).expect("few");
+                let more = tally.fold(&counters(&[("a", shown)]), true, Instant::now()).expect("few");
                 prop_assert!(more <= requests);
                 counted += more;
             }

@@ -97,6 +97,10 @@ fn by_order_it_says_what_has_changed_and_what_cannot() {
     );
     let changes = reload().json()["changes"].to_string();
     assert!(changes.contains("`[billing]` is read at the start only; restart the server for it"), "{changes}");
+    let again = reload().json()["changes"].to_string();
+    assert!(again.contains("`[billing]`"), "it is still to be done: {again}");
+    put(&server, &pool(&[stub.address()]));
+    assert_eq!(reload().json()["changes"], serde_json::json!([]), "and now it is not");
     put(&server, "[srever]\n");
     let refused = reload();
     assert_eq!(refused.status, 409);
@@ -190,4 +194,25 @@ fn a_check_keeps_its_own_kind_and_weight_when_the_settings_change_while_it_is_as
     };
     let health = feed.json();
     assert_eq!(kinds(&health), [("tcp".into(), true.into()), ("http".into(), false.into())], "{health}");
+}
+
+#[test]
+fn a_list_that_has_become_empty_is_missed() {
+    let home = home();
+    let file = home.path().join("backends.json");
+    let list = |text: &str| std::fs::write(&file, text).expect("a file of ours");
+    list(r#"{"backends":[{"address":"10.0.0.1:80","pool":"web","status":"healthy"}]}"#);
+    let config = format!("[[source]]\nname = \"list\"\nkind = \"file\"\nfile = {file:?}\n");
+    let server = TestServer::builder_in(home.clone()).config(&config).start();
+    let says = |status: &str, reasons: &str| {
+        eventually(PATIENCE, || match server.open(Feed::Status).json()["data"].clone() {
+            data if data["status"] == status && data["reasons"].to_string() == reasons => Ok(()),
+            data => Err(data.to_string()),
+        });
+    };
+    says("healthy", "[]");
+    list(r#"{"backends":[]}"#);
+    says("unhealthy", r#"["pool `web`: 0 of 0 backends pass, 1 needed"]"#);
+    list(r#"{"backends":[{"address":"10.0.0.2:80","pool":"other","status":"healthy"}]}"#);
+    says("healthy", "[]");
 }

@@ -158,6 +158,42 @@ fn of_two_balancers_with_the_same_servers_one_is_named_by_its_source() {
 }
 
 #[test]
+fn an_order_outlives_its_source_in_the_settings_until_it_has_been_told_the_end() {
+    let rig = Rig::start();
+    let url = format!("unix://{}", rig.socket("admin"));
+    let with_source = format!("[[source]]\nname = \"edge\"\n{}", source(&url));
+    let server = serving(&source(&url));
+    settled(&server, &rig);
+    let (a, b) = (rig.a.address(), rig.b.address());
+    assert_eq!(ordered(&server, &["drain", &a, "--for", "2s"]).code, 0);
+    assert_eq!(ordered(&server, &["maintenance", &b]).code, 0);
+    let reload = |text: &str| {
+        std::fs::write(server.home().path().join("veloflux.toml"), text).expect("a file of ours");
+        server.control(r#"{"action":"reload"}"#);
+    };
+    reload("");
+    let reason = |of: &str| {
+        eventually(PATIENCE, || match latest(&server, Feed::Status) {
+            status if status["reasons"].to_string().contains(of) => Ok(()),
+            status => Err(status.to_string()),
+        });
+    };
+    reason(&format!("backend {b} of pool `app` is to be maintenance, and source `edge` does not list it"));
+    reason(&format!("backend {a} of pool `app` is to be enabled"));
+    // What is not wanted any more of one that is gone can be withdrawn.
+    let withdrawn = ordered(&server, &["enable", &b]);
+    assert_eq!(withdrawn.code, 0, "{withdrawn:?}");
+    reload(&with_source);
+    becomes(&server, &a, &[("state", "UP"), ("admin", "enabled")]);
+    eventually(PATIENCE, || match backend(&server, &a).expect("it is there") {
+        shown if shown["intent"].is_null() => Ok(()),
+        shown => Err(shown.to_string()),
+    });
+    let (shown, _) = becomes(&server, &b, &[("admin", "maintenance")]);
+    assert!(shown["intent"].is_null(), "HAProxy was not told, as it was away: {shown}");
+}
+
+#[test]
 fn an_order_to_a_balancer_that_is_away_waits_for_it() {
     let mut rig = Rig::start();
     let server = serving(&source(&format!("unix://{}", rig.socket("admin"))));
