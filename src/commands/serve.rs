@@ -147,7 +147,7 @@ async fn serve(
     let Armed { guard, token_file } = arm(&settings);
     let admission = Arc::new(Admission::new(&settings, capacity));
     let world = World::start(settings, &work);
-    let reloader = Arc::new(Reloader::new(overrides, Arc::clone(&world)));
+    let reloader = Arc::new(Reloader::new(overrides, Arc::clone(&world), guard.roll()));
     let app = App::start(Arc::clone(&world), Arc::clone(&admission), guard, Arc::clone(&reloader), &work, &connections);
     let (watching, stop) = (Arc::clone(&reloader).watch(), work.clone());
     work.spawn(async move {

@@ -9,7 +9,7 @@ mod token;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -29,7 +29,7 @@ use presented::{Presented, bearer, presented};
 pub struct Guard {
     control: Secret,
     feeds: FeedAccess,
-    roll: Roll,
+    roll: Arc<RwLock<Roll>>,
     jwt: Option<Arc<Verifier>>,
     query_tokens: bool,
     tickets: Tickets,
@@ -132,11 +132,16 @@ impl Guard {
         Guard {
             control,
             feeds: auth.feeds,
-            roll: auth.roll,
+            roll: Arc::new(RwLock::new(auth.roll)),
             jwt: auth.jwt,
             query_tokens: auth.query_tokens,
             tickets: Tickets::default(),
         }
+    }
+
+    /// The static tokens that are taken, to be replaced while the server runs.
+    pub fn roll(&self) -> Arc<RwLock<Roll>> {
+        Arc::clone(&self.roll)
     }
 
     /// Finds out who wants to do something to the server. Only the header counts: what changes something is never sent by an
@@ -245,7 +250,7 @@ impl Guard {
         if matches!(&self.feeds, FeedAccess::Restricted(Some(feeds)) if feeds.matches(token)) {
             return Ok(Rights::new("feed token", Role::Viewer));
         }
-        if let Some(rights) = self.roll.find(token) {
+        if let Some(rights) = self.roll.read().unwrap_or_else(PoisonError::into_inner).find(token) {
             return Ok(rights);
         }
         let unknown = || Denied::Unknown("this token is not known here".to_owned());

@@ -5,15 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::access::Stamp;
+use crate::access::{Roll, Stamp};
 use crate::audit::{Outcome, Record};
-use crate::config::{self, Overrides, Settings};
+use crate::config::{self, Auth, Overrides, Settings};
 use crate::feeds::World;
 use crate::limits::SETTINGS_LOOK_INTERVAL;
 use crate::net::tls::server::ServerTls;
@@ -25,6 +25,8 @@ pub struct Reloader {
     world: Arc<World>,
     /// What the server was started with: some of that holds until it is started again.
     start: Arc<Settings>,
+    /// The static tokens that the guard takes.
+    roll: Arc<RwLock<Roll>>,
     /// Goes up with every reading that was taken.
     taken: AtomicU64,
     /// When the settings that hold were read. Held while they are read.
@@ -33,9 +35,9 @@ pub struct Reloader {
 
 impl Reloader {
     /// Goes by the same flags and variables as at the start.
-    pub fn new(overrides: Overrides, world: Arc<World>) -> Reloader {
+    pub fn new(overrides: Overrides, world: Arc<World>, roll: Arc<RwLock<Roll>>) -> Reloader {
         let start = world.settings();
-        Reloader { overrides, world, start, taken: AtomicU64::new(0), read: Mutex::new(Timestamp::now()) }
+        Reloader { overrides, world, start, roll, taken: AtomicU64::new(0), read: Mutex::new(Timestamp::now()) }
     }
 
     /// Reads the settings and takes them. Gives what has changed, a sentence each.
@@ -66,6 +68,7 @@ impl Reloader {
         for change in &changes {
             tracing::info!(change, "settings");
         }
+        self.roll.write().unwrap_or_else(PoisonError::into_inner).clone_from(&settings.auth.roll);
         self.world.set(settings);
         self.world.notify(None);
         *read = Timestamp::now();
@@ -143,6 +146,9 @@ fn changes(start: &Settings, old: &Settings, new: &Settings) -> Vec<String> {
     compare("backend", backends(old), backends(new));
     compare("source", sources(old), sources(new));
     compare("check", checks(old), checks(new));
+    if old.auth.roll != new.auth.roll {
+        changes.push("the roll of tokens is another; connections that are open go on".to_owned());
+    }
     if let (Some(old), Some(new)) = (&old.tls, &new.tls)
         && !old.shows_the_same(new)
     {
@@ -158,7 +164,7 @@ fn changes(start: &Settings, old: &Settings, new: &Settings) -> Vec<String> {
         ("[tls]", start.tls.is_some() != new.tls.is_some()),
         ("[limits]", start.limits != new.limits),
         ("trusted_proxies", start.trusted_proxies != new.trusted_proxies),
-        ("[auth]", start.auth != new.auth),
+        ("[auth]", Auth { roll: new.auth.roll.clone(), ..start.auth.clone() } != new.auth),
         ("[audit]", start.audit != new.audit),
         ("[billing]", start.tariff != new.tariff),
     ];

@@ -297,7 +297,7 @@ fn a_roll_holds_hashes_of_static_tokens() {
         String::from_utf8(made.stdout).expect("hex").trim().to_owned()
     };
     let roll = format!("{} operator deploys\n{} viewer wall\n", hash("deploy-token"), hash("wall-token"));
-    std::fs::write(&file, roll).expect("a file of ours");
+    std::fs::write(&file, &roll).expect("a file of ours");
     let server = TestServer::builder_in(home).config(&format!("[auth]\ntokens_file = {file:?}")).start();
     let control = |token: &str| {
         http::request(server.address(), "POST", CONTROL_PATH, &[("Authorization", &format!("Bearer {token}"))], "")
@@ -306,6 +306,14 @@ fn a_roll_holds_hashes_of_static_tokens() {
     assert_eq!((reads(&server, "wall-token"), control("wall-token")), (101, 403));
     assert_eq!((reads(&server, "deploy-token"), control("deploy-token")), (101, 200));
     assert_eq!((reads(&server, "wall-tokens"), control("wall-tokens")), (401, 401));
+
+    // A token is taken off, and another put on, while the server runs.
+    let other = roll.lines().skip(1).collect::<String>();
+    std::fs::write(&file, format!("{other}\n{} viewer new\n", hash("new-token"))).expect("a file of ours");
+    let answer = server.control(r#"{"action":"reload"}"#);
+    assert_eq!(answer["changes"].as_array().map(Vec::len), Some(1), "{answer}");
+    assert_eq!((reads(&server, "deploy-token"), control("deploy-token")), (401, 401));
+    assert_eq!((reads(&server, "wall-token"), reads(&server, "new-token")), (101, 101));
 }
 
 /// A key of `openssl` and its row in a key set.
