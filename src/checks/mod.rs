@@ -61,6 +61,13 @@ pub struct CheckSpec {
     pub timing: Timing,
 }
 
+impl CheckSpec {
+    /// Whether the other asks the same target at the same times, if perhaps with other options.
+    pub fn is_like(&self, other: &CheckSpec) -> bool {
+        self.timing == other.timing && self.probe.is_like(&other.probe)
+    }
+}
+
 /// When a check runs and how its results become a state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timing {

@@ -126,26 +126,41 @@ impl Reloader {
 /// What is different, in words. Also what differs from the start, and is not read at any other time.
 fn changes(start: &Settings, old: &Settings, new: &Settings) -> Vec<String> {
     let mut changes = Vec::new();
-    let mut compare = |what: &str, old: Vec<String>, new: Vec<String>| {
-        changes.extend(new.iter().filter(|name| !old.contains(name)).map(|name| format!("{what} {name} added")));
-        changes.extend(old.iter().filter(|name| !new.contains(name)).map(|name| format!("{what} {name} removed")));
-    };
-    let backends = |settings: &Settings| {
-        let of_pool = |pool: &config::Pool| {
-            pool.backends
-                .iter()
-                .map(|backend| format!("`{}` of pool `{}`", backend.address, pool.name))
-                .collect::<Vec<_>>()
+    let pools =
+        |settings: &'_ Settings| settings.pools.clone().into_iter().map(|pool| (format!("`{}`", pool.name), pool));
+    let backends = |settings: &'_ Settings| {
+        let of = |pool: config::Pool| {
+            let named = move |one: config::Backend| (format!("`{}` of pool `{}`", one.address, pool.name), one);
+            pool.backends.into_iter().map(named)
         };
-        settings.pools.iter().flat_map(of_pool).collect()
+        settings.pools.clone().into_iter().flat_map(of)
     };
-    let sources =
-        |settings: &Settings| settings.sources.iter().map(|source| format!("`{}`", source.spec.name)).collect();
-    let checks =
-        |settings: &Settings| settings.dependencies.iter().map(|one| format!("`{}`", one.check.name)).collect();
-    compare("backend", backends(old), backends(new));
-    compare("source", sources(old), sources(new));
-    compare("check", checks(old), checks(new));
+    let sources = |settings: &'_ Settings| {
+        settings.sources.clone().into_iter().map(|source| (format!("`{}`", source.spec.name), source))
+    };
+    let checks = |settings: &'_ Settings| {
+        settings.dependencies.clone().into_iter().map(|one| (format!("`{}`", one.check.name), one))
+    };
+    let rule =
+        |old: &config::Pool, new: &config::Pool| (old.min_healthy, old.critical) == (new.min_healthy, new.critical);
+    compare(&mut changes, "pool", pools(old), pools(new), rule);
+    compare(&mut changes, "backend", backends(old), backends(new), |old, new| {
+        old.weight == new.weight && old.check.is_like(&new.check)
+    });
+    compare(&mut changes, "source", sources(old), sources(new), |old, new| {
+        (old.min_healthy, old.critical) == (new.min_healthy, new.critical) && old.spec.is_like(&new.spec)
+    });
+    compare(&mut changes, "check", checks(old), checks(new), |old, new| {
+        old.critical == new.critical && old.check.is_like(&new.check)
+    });
+    let plain = [
+        ("node", old.node != new.node),
+        ("allowed_origins", old.allowed_origins != new.allowed_origins),
+        ("hosts", old.hosts != new.hosts),
+        ("requests_source", old.requests_source != new.requests_source),
+    ];
+    let plain = plain.into_iter().filter(|(_, differs)| *differs);
+    changes.extend(plain.map(|(what, _)| format!("`{what}` is another")));
     if old.auth.roll != new.auth.roll {
         changes.push("the roll of tokens is another; connections that are open go on".to_owned());
     }
@@ -172,4 +187,26 @@ fn changes(start: &Settings, old: &Settings, new: &Settings) -> Vec<String> {
         changes.push(format!("`{what}` is read at the start only; restart the server for it"));
     }
     changes
+}
+
+/// What is new, gone, or not what it was, by name.
+fn compare<T>(
+    changes: &mut Vec<String>,
+    what: &str,
+    old: impl Iterator<Item = (String, T)>,
+    new: impl Iterator<Item = (String, T)>,
+    same: impl Fn(&T, &T) -> bool,
+) {
+    let mut old: BTreeMap<String, T> = old.collect();
+    let (mut added, mut changed) = (Vec::new(), Vec::new());
+    for (name, new) in new {
+        match old.remove(&name) {
+            None => added.push(format!("{what} {name} added")),
+            Some(old) if !same(&old, &new) => changed.push(format!("{what} {name} changed")),
+            Some(_) => {}
+        }
+    }
+    changes.extend(added);
+    changes.extend(old.into_keys().map(|name| format!("{what} {name} removed")));
+    changes.extend(changed);
 }

@@ -78,6 +78,12 @@ impl SourceSpec {
         self.name == other.name && self.kind.name == other.kind.name
     }
 
+    /// Whether the other is read in the same manner, as far as the settings say.
+    pub fn is_like(&self, other: &SourceSpec) -> bool {
+        self.is_named_like(other)
+            && (&self.options, self.interval, self.timeout) == (&other.options, other.interval, other.timeout)
+    }
+
     /// Whether the other counts in the same place.
     pub(super) fn counts_like(&self, other: &SourceSpec) -> bool {
         let (one, two) = (&self.options, &other.options);

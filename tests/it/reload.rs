@@ -101,6 +101,17 @@ fn by_order_it_says_what_has_changed_and_what_cannot() {
     assert!(again.contains("`[billing]`"), "it is still to be done: {again}");
     put(&server, &pool(&[stub.address()]));
     assert_eq!(reload().json()["changes"], serde_json::json!([]), "and now it is not");
+    // Whatever is another than it was is named.
+    let other = pool(&[stub.address()]).replace("weight = 1", "weight = 9");
+    let other = other.replace("name = \"web\"", "name = \"web\"\ncritical = false");
+    put(&server, &format!("[server]\nnode = \"other\"\n{other}"));
+    let address = stub.address();
+    let wanted = [
+        "pool `web` changed".to_owned(),
+        format!("backend `{address}` of pool `web` changed"),
+        "`node` is another".to_owned(),
+    ];
+    assert_eq!(reload().json()["changes"], serde_json::json!(wanted));
     put(&server, "[srever]\n");
     let refused = reload();
     assert_eq!(refused.status, 409);
