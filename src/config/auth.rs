@@ -113,16 +113,19 @@ pub(super) fn secret_file(
             return None;
         }
         Ok((text, mode)) => {
-            if mode & 0o004 != 0 {
-                let path = path.display();
-                report.warning(format!(
-                    "every user of this machine can read the secret in `{path}`; run `chmod 600 {path}`"
-                ));
-            }
+            warn_if_open(report, &path, mode);
             parse(&text)
         }
     };
     secret.inspect_err(|error| report.problem(place, format_args!("`{}`: {error}", path.display()))).ok()
+}
+
+/// Warns of a secret in a file that every user of the machine may read.
+fn warn_if_open(report: &mut Report<'_>, path: &Path, mode: u32) {
+    if mode & 0o004 != 0 {
+        let path = path.display();
+        report.warning(format!("every user of this machine can read the secret in `{path}`; run `chmod 600 {path}`"));
+    }
 }
 
 fn contents(path: &Path) -> std::io::Result<(String, u32)> {

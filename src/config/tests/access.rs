@@ -127,3 +127,29 @@ fn what_tokens_have_to_be_like_is_said_in_full() {
     let told = given(&jwt("algorithms = [\"none\"]\nkey_file = \"x\""), |_| {}).expect_err("none");
     assert!(told.contains("`none` is not taken; there are HS256, RS256, ES256, EdDSA"), "{told}");
 }
+
+#[test]
+fn a_public_key_as_a_secret_is_refused_and_an_open_one_warned_of() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let key = dir.path().join("key");
+    let settings = format!("[auth.jwt]\nalgorithms = [\"HS256\"]\nkey_file = {key:?}");
+    let write = |text: &str, mode: u32| {
+        fs::write(&key, text).expect("a file");
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    write("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n", 0o600);
+    check(
+        &settings,
+        &[&format!(
+            "3: [auth.jwt]: `{}` holds a key in PEM or JSON, which is no secret: whoever has it could sign tokens; write \
+             random text there for HS256, or name the algorithm of the key",
+            key.display()
+        )],
+    );
+    for (mode, warnings) in [(0o600, 0), (0o640, 0), (0o644, 1)] {
+        write("a secret that is long enough for HS256", mode);
+        let warned = good(&settings).warnings;
+        let of_key = warned.iter().filter(|warning| warning.contains("can read the secret in")).count();
+        assert_eq!(of_key, warnings, "{mode:o}: {warned:?}");
+    }
+}
