@@ -1,13 +1,15 @@
 //! The machine underneath: CPU, memory, disk and descriptors. The only door to sysinfo.
 //!
 //! Inside a container with a quota the shares are of the quota, read from the control group files; everything else comes
-//! from `/proc` through sysinfo.
+//! from `/proc` through sysinfo. Room on disks is asked of the kernel: sysinfo leaves out memory and network file systems.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use sysinfo::{CpuRefreshKind, Disks, MemoryRefreshKind, RefreshKind, System};
+use rustix::fs::statvfs;
+use rustix::io::Errno;
+use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 use crate::protocol::message::Scope;
 
@@ -89,14 +91,18 @@ pub fn memory() -> Result<Share, Error> {
     Ok(Share::new(taken as f64 / total.max(1) as f64, Scope::Host))
 }
 
-/// Bytes free for us on the file system that holds `path`, and the bytes it has in all.
-pub fn disk_space(path: &Path) -> Option<(u64, u64)> {
-    let path = path.ancestors().find_map(|ancestor| ancestor.canonicalize().ok())?;
-    let disks = Disks::new_with_refreshed_list().ok()?;
-    let holding = disks.iter().filter(|disk| path.starts_with(disk.mount_point()));
-    holding
-        .max_by_key(|disk| disk.mount_point().as_os_str().len())
-        .map(|disk| (disk.available_space(), disk.total_space()))
+/// Bytes free for us on the file system that holds `path`, or the nearest directory above it that exists. May take as
+/// long as the file system likes.
+pub fn disk_free(path: &Path) -> Option<u64> {
+    for ancestor in path.ancestors() {
+        match statvfs(ancestor) {
+            Ok(found) => return Some(found.f_bavail.saturating_mul(found.f_frsize)),
+            Err(Errno::NOENT) => {}
+            // It is there and does not tell: the one above may be of another file system.
+            Err(_) => return None,
+        }
+    }
+    None
 }
 
 /// Descriptors this process has open, and how many it may have.
@@ -268,6 +274,18 @@ mod tests {
         assert_eq!((quota.cpus, quota.used_us()), (0.5, 9_000));
         assert!(Quota::detect(&Groups::parse("4:cpu:/\n", root.path())).is_none());
         assert!(Quota::detect(&Groups::parse("", root.path())).is_none());
+    }
+
+    #[test]
+    fn the_room_is_that_of_the_file_system_that_holds_a_path() {
+        // There is never room in `/proc`, and there is above it.
+        assert_eq!(disk_free(Path::new("/proc")), Some(0));
+        assert_eq!(disk_free(Path::new("/proc/nowhere/at/all")), Some(0));
+        let folder = tempfile::tempdir().expect("a directory");
+        assert!(disk_free(folder.path()).is_some_and(|free| free > 0));
+        let file = folder.path().join("file");
+        fs::write(&file, "").expect("a file");
+        assert_eq!(disk_free(&file.join("below")), None, "a file has nothing below it");
     }
 
     #[test]
