@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::statvfs;
 use rustix::io::Errno;
@@ -57,6 +57,13 @@ impl CpuMeter {
     /// When the last reading was taken.
     pub fn last_read(&self) -> Instant {
         self.last.0
+    }
+
+    /// Reads anew where the last reading is older than this, so that the next share says nothing of what was before.
+    pub fn forget_past(&mut self, age: Duration) {
+        if self.last_read().elapsed() > age {
+            self.read();
+        }
     }
 
     /// The busy share since the last reading.
