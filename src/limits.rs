@@ -454,6 +454,10 @@ pub const LAG_DEGRADED: Duration = Duration::from_millis(250);
 /// Event-loop lag past which the server calls itself unhealthy: the fastest cadence is half missed.
 pub const LAG_UNHEALTHY: Duration = Duration::from_secs(1);
 
+/// Longest wait for a file system to say how much room it has. A local one answers within microseconds; one that takes
+/// longer hangs, and is called unhealthy.
+pub const DISK_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Free disk space below which the state directory is degraded, in bytes. The ledger needs a few hundred kilobytes.
 pub const DISK_FREE_DEGRADED_BYTES: u64 = 256 * 1024 * 1024;
 

@@ -66,6 +66,13 @@ impl JwtAlgorithm {
         let key = match self {
             JwtAlgorithm::Hs256 => {
                 let secret = text.trim_ascii();
+                if is_key_for_others(secret) {
+                    return Err(
+                        "holds a key in PEM or JSON, which is no secret: whoever has it could sign tokens; write \
+                                random text there for HS256, or name the algorithm of the key"
+                            .to_owned(),
+                    );
+                }
                 if secret.len() < JWT_SECRET_BYTES_MIN {
                     return Err(format!(
                         "holds {} bytes; a secret for HS256 has at least {JWT_SECRET_BYTES_MIN}",
@@ -80,6 +87,15 @@ impl JwtAlgorithm {
         };
         key.map_err(|_| format!("holds no public key for {} in PEM", self.name()))
     }
+}
+
+/// Whether this is a key in a form in which public ones are handed out. As a secret, everybody would know it.
+fn is_key_for_others(text: &[u8]) -> bool {
+    const PEM: &[u8] = b"-----BEGIN";
+    // Some tools write a description in front, and some editors a byte order mark.
+    let json = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let document = serde_json::from_slice::<serde_json::Value>(json);
+    text.windows(PEM.len()).any(|piece| piece == PEM) || document.is_ok_and(|it| it.is_object() || it.is_array())
 }
 
 /// Where keys come from.
@@ -333,4 +349,30 @@ fn read(path: &Path, place: &KeyPlace, algorithms: &[JwtAlgorithm]) -> Result<(K
         _ => KeySet::parse(&text, algorithms),
     };
     Ok((set.map_err(|why| format!("`{shown}` {why}"))?, stamp))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_key_is_no_secret() {
+        let long = "x".repeat(JWT_SECRET_BYTES_MIN);
+        let jwk = format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{long}"}}"#);
+        for text in [
+            format!("-----BEGIN PUBLIC KEY-----\n{long}\n-----END PUBLIC KEY-----\n"),
+            format!("\u{feff}-----BEGIN CERTIFICATE-----\n{long}\n"),
+            format!("Certificate: of ours\n-----BEGIN CERTIFICATE-----\n{long}\n"),
+            jwk.clone(),
+            format!("\u{feff}{jwk}\n"),
+            format!(r#"{{"keys":[{jwk}]}}"#),
+            format!("[{jwk}]"),
+        ] {
+            let why = JwtAlgorithm::Hs256.key(text.as_bytes()).err().unwrap_or_else(|| panic!("taken: {text}"));
+            assert!(why.starts_with("holds a key in PEM or JSON"), "{why}");
+        }
+        for text in [long.clone(), format!("-----{long}"), format!("{{{long}"), "7".repeat(JWT_SECRET_BYTES_MIN)] {
+            assert!(JwtAlgorithm::Hs256.key(text.as_bytes()).is_ok(), "{text}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! A line is `<SHA-256 of the token in hex> <role> <name>`; empty lines and those that begin with `#` are left out. The
 //! hash comes from `printf %s "$TOKEN" | sha256sum`. A plain hash is enough for what is long and random; a token that a
-//! person made up would be guessed.
+//! person made up would be guessed. A hash stands there once: which of two roles it gives must not be a matter of order.
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -11,7 +11,16 @@ use super::rights::{Rights, Role};
 
 /// The static tokens that are known.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Roll(Vec<([u8; 32], Rights)>);
+pub struct Roll(Vec<Entry>);
+
+/// One token.
+#[derive(Debug, Clone, PartialEq)]
+struct Entry {
+    hash: [u8; 32],
+    rights: Rights,
+    /// At which line of the file, from 1.
+    line: usize,
+}
 
 impl Roll {
     /// Reads the text of the file.
@@ -19,29 +28,42 @@ impl Roll {
     /// # Errors
     /// The number of the first line that is wrong, and what is wrong there. The line is not repeated: it may be a token.
     pub fn parse(text: &str) -> Result<Roll, String> {
-        let mut roll = Vec::new();
+        let mut roll: Vec<Entry> = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let entry = entry(line).map_err(|why| format!("line {}: {why}", index + 1))?;
-            roll.push(entry);
+            let number = index + 1;
+            let (hash, rights) = entry(line).map_err(|why| format!("line {number}: {why}"))?;
+            if let Some(before) = roll.iter().find(|before| before.hash == hash) {
+                return Err(format!("line {number}: has the hash of line {}; keep one of them", before.line));
+            }
+            roll.push(Entry { hash, rights, line: number });
         }
         Ok(Roll(roll))
     }
 
     /// The rights of whoever holds this token.
     pub fn find(&self, token: &str) -> Option<Rights> {
+        self.entry(token).map(|entry| entry.rights.clone())
+    }
+
+    /// The line of the file at which this token stands.
+    pub fn line_of(&self, token: &str) -> Option<usize> {
+        self.entry(token).map(|entry| entry.line)
+    }
+
+    fn entry(&self, token: &str) -> Option<&Entry> {
         let hash = Sha256::digest(token.as_bytes());
         // All are looked at: how long it takes says nothing of which it was.
         let mut found = None;
-        for (known, rights) in &self.0 {
-            if bool::from(known.ct_eq(hash.as_slice())) {
-                found = Some(rights);
+        for entry in &self.0 {
+            if bool::from(entry.hash.ct_eq(hash.as_slice())) {
+                found = Some(entry);
             }
         }
-        found.cloned()
+        found
     }
 }
 
@@ -82,6 +104,15 @@ mod tests {
         for other in ["", "hunter", "hunter22", HUNTER2] {
             assert_eq!(roll.find(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_hash_stands_there_once() {
+        let upper = HUNTER2.to_uppercase();
+        let twice = format!("{HUNTER2} viewer board\n# ours\n{upper} admin ana\n");
+        assert_eq!(Roll::parse(&twice).expect_err("twice"), "line 3: has the hash of line 1; keep one of them");
+        let roll = Roll::parse(&format!("\n{HUNTER2} viewer board\n")).expect("a roll");
+        assert_eq!((roll.line_of("hunter2"), roll.line_of("hunter")), (Some(2), None));
     }
 
     #[test]

@@ -4,12 +4,12 @@ mod jwt;
 
 use std::fs::File;
 use std::io::Read;
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::report::{Place, Report};
 use super::section::{Item, Section};
+use super::server::Server;
 use super::{Auth, ControlToken, FeedAccess, Overrides};
 use crate::access::Roll;
 use crate::limits::SECRET_BYTES_MAX;
@@ -21,9 +21,10 @@ const TOKEN_FILE_FLAG: &str = "`--token-file` or `VELOFLUX_TOKEN_FILE`";
 pub(super) fn read<'t>(
     root: &mut Section<'t>,
     overrides: &Overrides,
-    listen: &Item<SocketAddr>,
+    server: &Server,
     report: &mut Report<'t>,
 ) -> Auth {
+    let listen = &server.listen;
     let mut section = root.table(report, "auth", "[auth]");
     let path = |section: &mut Section<'t>, report: &mut Report<'t>, key| {
         section.read(report, key, |raw| raw.text().map(PathBuf::from))
@@ -54,8 +55,15 @@ pub(super) fn read<'t>(
             ),
         );
     }
+    let control = control(token_file, overrides, report);
+    keep_apart(
+        report,
+        known(&control, &server.state_dir).as_ref(),
+        feed_token_file.as_ref().zip(feed_token.as_ref()),
+        tokens_file.as_ref().zip(roll.as_ref()),
+    );
     Auth {
-        control: control(token_file, overrides, report),
+        control,
         feeds: if public || !guarded { FeedAccess::Public } else { FeedAccess::Restricted(feed_token) },
         roll: roll.unwrap_or_default(),
         jwt: jwt.and_then(|jwt| jwt),
@@ -76,6 +84,48 @@ fn control(from_file: Option<Item<PathBuf>>, overrides: &Overrides, report: &mut
         Some(token) => ControlToken::Given(token, Some(report.resolve(file.place, &file.value))),
         // Noted as a problem: these settings are not going to be used.
         None => ControlToken::Generated,
+    }
+}
+
+/// The control token as far as it is known by now: the generated one is, unless this is the first start.
+fn known(control: &ControlToken, state_dir: &Path) -> Option<Secret> {
+    match control {
+        ControlToken::Given(token, _) => Some(token.clone()),
+        ControlToken::Generated => Secret::token(&contents(&state_dir.join("token")).ok()?.0).ok(),
+    }
+}
+
+/// Notes where one token stands in two places: whoever was given it for the one would have the rights of the other.
+fn keep_apart(
+    report: &mut Report<'_>,
+    control: Option<&Secret>,
+    feed: Option<(&Item<PathBuf>, &Secret)>,
+    roll: Option<(&Item<PathBuf>, &Roll)>,
+) {
+    if let (Some(control), Some((file, token))) = (control, feed)
+        && control == token
+    {
+        let path = report.resolve(file.place, &file.value);
+        report.problem(
+            file.place,
+            format_args!(
+                "`{}` holds the control token: whoever reads the feeds could do everything; write another token there",
+                path.display()
+            ),
+        );
+    }
+    let Some((file, roll)) = roll else { return };
+    let path = report.resolve(file.place, &file.value);
+    for (name, token) in [("control token", control), ("token of `feed_token_file`", feed.map(|(_, token)| token))] {
+        if let Some(line) = token.and_then(|token| roll.line_of(token.expose())) {
+            report.problem(
+                file.place,
+                format_args!(
+                    "`{}`: line {line}: is the hash of the {name}; give everybody a token of their own",
+                    path.display()
+                ),
+            );
+        }
     }
 }
 
@@ -113,16 +163,19 @@ pub(super) fn secret_file(
             return None;
         }
         Ok((text, mode)) => {
-            if mode & 0o004 != 0 {
-                let path = path.display();
-                report.warning(format!(
-                    "every user of this machine can read the secret in `{path}`; run `chmod 600 {path}`"
-                ));
-            }
+            warn_if_open(report, &path, mode);
             parse(&text)
         }
     };
     secret.inspect_err(|error| report.problem(place, format_args!("`{}`: {error}", path.display()))).ok()
+}
+
+/// Warns of a secret in a file that every user of the machine may read.
+fn warn_if_open(report: &mut Report<'_>, path: &Path, mode: u32) {
+    if mode & 0o004 != 0 {
+        let path = path.display();
+        report.warning(format!("every user of this machine can read the secret in `{path}`; run `chmod 600 {path}`"));
+    }
 }
 
 fn contents(path: &Path) -> std::io::Result<(String, u32)> {

@@ -107,7 +107,7 @@ pub fn parse(file: &Path, text: &str, overrides: &Overrides) -> Result<Settings,
     let mut report = begin(file, text, &mistakes)?;
     let mut root = Section::root(&document);
     let server = server::Server::read(&mut root, overrides, &mut report);
-    let auth = auth::read(&mut root, overrides, &server.listen, &mut report);
+    let auth = auth::read(&mut root, overrides, &server, &mut report);
     let audit = audit::read(&mut root, &server.state_dir, &mut report);
     let tls = tls::read(&mut root, overrides, &mut report);
     let limits = limits::read(&mut root, &mut report);

@@ -40,7 +40,7 @@ impl Producer for Report {
     fn produce(&mut self, cause: Cause) -> BoxFuture<'_, Option<Change>> {
         Box::pin(async move {
             if cause != Cause::Change {
-                self.world.vitals.measure();
+                self.world.vitals.measure().await;
             }
             if cause == Cause::Order {
                 self.world.dependencies.check_now().await;

@@ -1,13 +1,15 @@
 //! The machine underneath: CPU, memory, disk and descriptors. The only door to sysinfo.
 //!
 //! Inside a container with a quota the shares are of the quota, read from the control group files; everything else comes
-//! from `/proc` through sysinfo.
+//! from `/proc` through sysinfo. Room on disks is asked of the kernel: sysinfo leaves out memory and network file systems.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use sysinfo::{CpuRefreshKind, Disks, MemoryRefreshKind, RefreshKind, System};
+use rustix::fs::statvfs;
+use rustix::io::Errno;
+use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 use crate::protocol::message::Scope;
 
@@ -31,12 +33,35 @@ impl Share {
 
 /// Measures the busy share of the CPUs between one reading and the next.
 ///
-/// Waiting for I/O counts as idle, as it does in `top`. With a quota, it is the CPU time this control group used divided
-/// by what the quota allows in that time.
+/// Waiting for I/O counts as idle, as it does in `top`. With a quota below the CPUs of this machine, it is the CPU time
+/// this control group used divided by what the quota allows in that time. The quota is looked for at every reading: it
+/// can be changed while we run. Where the CPU time cannot be read twice, the share is of the machine.
 pub struct CpuMeter {
     system: System,
-    quota: Option<Quota>,
-    last: (Instant, u64),
+    last: Instant,
+    spent: Option<Spent>,
+}
+
+/// CPU time that was used under a quota.
+struct Spent {
+    quota: Quota,
+    us: u64,
+}
+
+impl Spent {
+    fn read(groups: &Groups, machine_cpus: usize) -> Option<Spent> {
+        let quota = Quota::detect(groups, machine_cpus)?;
+        let us = quota.used_us()?;
+        Some(Spent { quota, us })
+    }
+
+    /// The share of what was allowed since another reading. None: they are of different groups, or no time has passed.
+    fn since(&self, before: &Spent, time: Duration) -> Option<Share> {
+        let allowed_us = time.as_secs_f64() * 1e6 * self.quota.cpus;
+        let comparable = self.quota.usage == before.quota.usage && allowed_us > 0.0;
+        let spent_us = self.us.checked_sub(before.us).filter(|_| comparable)?;
+        Some(Share::new(spent_us as f64 / allowed_us, Scope::Cgroup))
+    }
 }
 
 impl CpuMeter {
@@ -47,29 +72,31 @@ impl CpuMeter {
     pub fn start() -> Result<CpuMeter, Error> {
         let mut system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()))?;
         system.refresh_cpu_usage();
-        let quota = Quota::detect(&Groups::of_this_process());
-        let used = quota.as_ref().map_or(0, Quota::used_us);
-        Ok(CpuMeter { system, quota, last: (Instant::now(), used) })
+        let spent = Spent::read(&Groups::of_this_process(), system.cpus().len());
+        Ok(CpuMeter { system, last: Instant::now(), spent })
     }
 
     /// When the last reading was taken.
     pub fn last_read(&self) -> Instant {
-        self.last.0
+        self.last
+    }
+
+    /// Reads anew where the last reading is older than this, so that the next share says nothing of what was before.
+    pub fn forget_past(&mut self, age: Duration) {
+        if self.last_read().elapsed() > age {
+            self.read();
+        }
     }
 
     /// The busy share since the last reading.
     pub fn read(&mut self) -> Share {
         self.system.refresh_cpu_usage();
+        let spent = Spent::read(&Groups::of_this_process(), self.system.cpus().len());
         let now = Instant::now();
-        let Some(quota) = &self.quota else {
-            self.last.0 = now;
-            return Share::new(f64::from(self.system.global_cpu_usage()) / 100.0, Scope::Host);
-        };
-        let used = quota.used_us();
-        let allowed_us = now.duration_since(self.last.0).as_secs_f64() * 1e6 * quota.cpus;
-        let spent_us = used.saturating_sub(self.last.1) as f64;
-        self.last = (now, used);
-        Share::new(if allowed_us > 0.0 { spent_us / allowed_us } else { 0.0 }, Scope::Cgroup)
+        let time = now.duration_since(std::mem::replace(&mut self.last, now));
+        let before = std::mem::replace(&mut self.spent, spent);
+        let of_quota = self.spent.as_ref().zip(before.as_ref()).and_then(|(spent, before)| spent.since(before, time));
+        of_quota.unwrap_or_else(|| Share::new(f64::from(self.system.global_cpu_usage()) / 100.0, Scope::Host))
     }
 }
 
@@ -89,14 +116,18 @@ pub fn memory() -> Result<Share, Error> {
     Ok(Share::new(taken as f64 / total.max(1) as f64, Scope::Host))
 }
 
-/// Bytes free for us on the file system that holds `path`, and the bytes it has in all.
-pub fn disk_space(path: &Path) -> Option<(u64, u64)> {
-    let path = path.ancestors().find_map(|ancestor| ancestor.canonicalize().ok())?;
-    let disks = Disks::new_with_refreshed_list().ok()?;
-    let holding = disks.iter().filter(|disk| path.starts_with(disk.mount_point()));
-    holding
-        .max_by_key(|disk| disk.mount_point().as_os_str().len())
-        .map(|disk| (disk.available_space(), disk.total_space()))
+/// Bytes free for us on the file system that holds `path`, or the nearest directory above it that exists. May take as
+/// long as the file system likes.
+pub fn disk_free(path: &Path) -> Option<u64> {
+    for ancestor in path.ancestors() {
+        match statvfs(ancestor) {
+            Ok(found) => return Some(found.f_bavail.saturating_mul(found.f_frsize)),
+            Err(Errno::NOENT) => {}
+            // It is there and does not tell: the one above may be of another file system.
+            Err(_) => return None,
+        }
+    }
+    None
 }
 
 /// Descriptors this process has open, and how many it may have.
@@ -133,6 +164,7 @@ struct Quota {
     usage: Usage,
 }
 
+#[derive(PartialEq)]
 enum Usage {
     /// `cpu.stat` of a version 2 group, with a line `usage_usec N`.
     Stat(PathBuf),
@@ -141,8 +173,9 @@ enum Usage {
 }
 
 impl Quota {
-    /// The tightest quota on the way from this process's group to the root.
-    fn detect(groups: &Groups) -> Option<Quota> {
+    /// The tightest quota on the way from this process's group to the root; none where it allows as much as the machine's
+    /// CPUs can give, for a share of it would never be whole.
+    fn detect(groups: &Groups, machine_cpus: usize) -> Option<Quota> {
         let v2 = groups.v2.iter().filter_map(|dir| {
             let (quota, period) =
                 read(&dir.join("cpu.max"))?.split_once(' ').map(|(q, p)| (q.to_owned(), p.to_owned()))?;
@@ -153,15 +186,15 @@ impl Quota {
             let period: f64 = read(&dir.join("cpu.cfs_period_us"))?.parse().ok()?;
             Some((quota / period, Usage::Nanoseconds(dir.join("cpuacct.usage"))))
         });
-        let limits = v2.chain(v1).filter(|(cpus, _)| cpus.is_finite() && *cpus > 0.0);
+        let limits = v2.chain(v1).filter(|(cpus, _)| *cpus > 0.0 && *cpus < machine_cpus as f64);
         let (cpus, usage) = limits.min_by(|one, other| one.0.total_cmp(&other.0))?;
         Some(Quota { cpus, usage })
     }
 
-    fn used_us(&self) -> u64 {
+    fn used_us(&self) -> Option<u64> {
         match &self.usage {
-            Usage::Stat(path) => field(path, "usage_usec").unwrap_or(0),
-            Usage::Nanoseconds(path) => read(path).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0) / 1000,
+            Usage::Stat(path) => field(path, "usage_usec"),
+            Usage::Nanoseconds(path) => Some(read(path)?.parse::<u64>().ok()? / 1000),
         }
     }
 }
@@ -250,8 +283,9 @@ mod tests {
         write(root.path(), "a/memory.current", "700\n");
         write(root.path(), "a/memory.stat", "anon 1\ninactive_file 200\n");
         let groups = Groups::parse("0::/a/b\n", root.path());
-        let quota = Quota::detect(&groups).expect("a quota");
-        assert_eq!((quota.cpus, quota.used_us()), (1.5, 7_000_000));
+        let quota = Quota::detect(&groups, 2).expect("a quota");
+        assert_eq!((quota.cpus, quota.used_us()), (1.5, Some(7_000_000)));
+        assert!(Quota::detect(&groups, 1).is_none(), "it allows more than there is");
         assert_eq!(groups.memory(), Some((1000, 500)));
     }
 
@@ -264,10 +298,45 @@ mod tests {
         write(root.path(), "cpu/cpu.cfs_quota_us", "-1\n");
         write(root.path(), "cpu/cpu.cfs_period_us", "100000\n");
         let quota =
-            Quota::detect(&Groups::parse("4:cpu,cpuacct:/x\n1:name=systemd:/\n", root.path())).expect("a quota");
-        assert_eq!((quota.cpus, quota.used_us()), (0.5, 9_000));
-        assert!(Quota::detect(&Groups::parse("4:cpu:/\n", root.path())).is_none());
-        assert!(Quota::detect(&Groups::parse("", root.path())).is_none());
+            Quota::detect(&Groups::parse("4:cpu,cpuacct:/x\n1:name=systemd:/\n", root.path()), 1).expect("a quota");
+        assert_eq!((quota.cpus, quota.used_us()), (0.5, Some(9_000)));
+        assert!(Quota::detect(&Groups::parse("4:cpu:/\n", root.path()), 1).is_none());
+        assert!(Quota::detect(&Groups::parse("", root.path()), 1).is_none());
+    }
+
+    #[test]
+    fn a_share_of_a_quota_needs_two_readings_of_one_group() {
+        let root = tempfile::tempdir().expect("a directory");
+        let groups = Groups::parse("0::/a\n", root.path());
+        let reading = |max: &str, stat: &str| {
+            write(root.path(), "a/cpu.max", max);
+            write(root.path(), "a/cpu.stat", stat);
+            Spent::read(&groups, 1)
+        };
+        let first = reading("50000 100000\n", "usage_usec 1000000\n").expect("a reading");
+        let second = reading("50000 100000\n", "usage_usec 1250000\n").expect("a reading");
+        let time = Duration::from_secs(1);
+        assert_eq!(second.since(&first, time), Some(Share { percent: 50.0, scope: Scope::Cgroup }));
+        assert_eq!(second.since(&first, Duration::ZERO), None);
+        assert_eq!(first.since(&second, time), None, "a counter that went back is of another group");
+        let tighter = reading("25000 100000\n", "usage_usec 1250000\n").expect("a reading");
+        assert_eq!(tighter.since(&first, time).map(|share| share.percent), Some(100.0), "the quota as it is now");
+        assert!(reading("50000 100000\n", "user_usec 1\n").is_none(), "no false 0");
+        assert!(reading("max 100000\n", "usage_usec 1250000\n").is_none());
+        let elsewhere = Quota { cpus: 0.5, usage: Usage::Stat(root.path().join("b/cpu.stat")) };
+        assert_eq!(second.since(&Spent { quota: elsewhere, us: 0 }, time), None);
+    }
+
+    #[test]
+    fn the_room_is_that_of_the_file_system_that_holds_a_path() {
+        // There is never room in `/proc`, and there is above it.
+        assert_eq!(disk_free(Path::new("/proc")), Some(0));
+        assert_eq!(disk_free(Path::new("/proc/nowhere/at/all")), Some(0));
+        let folder = tempfile::tempdir().expect("a directory");
+        assert!(disk_free(folder.path()).is_some_and(|free| free > 0));
+        let file = folder.path().join("file");
+        fs::write(&file, "").expect("a file");
+        assert_eq!(disk_free(&file.join("below")), None, "a file has nothing below it");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The `metrics` feed: CPU, memory, and the requests of one cadence.
 //!
 //! Regular messages tile time: each covers exactly what came since the one before. A message ordered in between covers
-//! the last cadence too, so that its `requests` compares with the others, and leaves the tiling alone.
+//! the last cadence too, so that its `requests` compares with the others, and leaves the tiling alone. The message that
+//! ends a pause begins the tiling anew: it covers the end of the pause, one cadence of it at most.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -67,6 +68,10 @@ impl Sampler {
         let regular = cause != Cause::Order;
         let meters = self.cpu.as_mut()?;
         let meter = if regular { &mut meters.tiled } else { &mut meters.latest };
+        if matches!(cause, Cause::Order | Cause::Resume) {
+            // In a pause nothing is read.
+            meter.forget_past(Feed::Metrics.cadence() + SAMPLE_INTERVAL);
+        }
         // Two readings too close together would give a share of nothing.
         sleep_until((meter.last_read() + CPU_INTERVAL_MIN).into()).await;
         let cpu = meter.read();
@@ -75,7 +80,10 @@ impl Sampler {
         }
         let memory = memory().inspect_err(|error| tracing::error!(%error, "memory cannot be measured")).ok()?;
         let now = self.reading();
-        let from = if regular { std::mem::replace(&mut self.tile, now) } else { self.recent.start(now.at) };
+        let from = start(cause, self.tile, &self.recent, now.at);
+        if regular {
+            self.tile = now;
+        }
         let window = now.at.duration_since(from.at);
         let requests = now.total - from.total;
         Some(Metrics {
@@ -107,6 +115,17 @@ impl Producer for Sampler {
 
     fn produce(&mut self, cause: Cause) -> BoxFuture<'_, Option<Change>> {
         Box::pin(async move { self.measure(cause).await.map(|metrics| Change::whole(Message::Metrics(metrics))) })
+    }
+}
+
+/// Where a message begins that is made now.
+fn start(cause: Cause, tile: Reading, recent: &Window, now: Instant) -> Reading {
+    let lately = recent.start(now);
+    match cause {
+        Cause::Order => lately,
+        // Younger than a cadence: the pause was short, and nothing may be counted twice.
+        Cause::Resume if tile.at < lately.at => lately,
+        _ => tile,
     }
 }
 
@@ -153,5 +172,24 @@ mod tests {
         }
         assert_eq!(window.start(at(10_100, 0).at), at(8_000, 32));
         assert!(window.0.len() <= 10);
+    }
+
+    #[test]
+    fn a_message_that_ends_a_pause_covers_one_cadence_of_it_and_nothing_twice() {
+        let begin = Instant::now();
+        let at = |ms: u64| Reading { at: begin + Duration::from_millis(ms), total: ms };
+        let mut recent = Window::new(at(0));
+        (1..=400).for_each(|step| recent.push(at(step * 250)));
+        let now = at(100_100).at;
+        for (cause, tile, from) in [
+            (Cause::Tick, 98_050, 98_050),
+            (Cause::Tick, 97_900, 97_900),
+            (Cause::Resume, 10_000, 98_000),
+            (Cause::Resume, 99_500, 99_500),
+            (Cause::Order, 99_500, 98_000),
+            (Cause::Order, 10_000, 98_000),
+        ] {
+            assert_eq!(start(cause, at(tile), &recent, now), at(from), "{cause:?} after {tile}");
+        }
     }
 }

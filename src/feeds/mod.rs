@@ -8,6 +8,7 @@ pub mod billing;
 pub mod health;
 pub mod host;
 pub mod metrics;
+mod room;
 pub mod status;
 mod ticker;
 pub mod vitals;

@@ -86,7 +86,7 @@ impl Producer for RollUp {
     fn produce(&mut self, cause: Cause) -> BoxFuture<'_, Option<Change>> {
         Box::pin(async move {
             if cause == Cause::Order {
-                self.world.vitals.measure();
+                self.world.vitals.measure().await;
                 join(self.world.fleet.refresh(), self.world.dependencies.check_now()).await;
             }
             self.status(cause).map(|status| Change::whole(Message::Status(status)))

@@ -2,7 +2,8 @@
 //! resume, and for orders to measure now.
 //!
 //! A tick that comes late is not made up for; the next one keeps to the original beat. Orders that wait together are
-//! answered by one measurement. A paused feed sends nothing but what is ordered, and what it is when it resumes.
+//! answered by one measurement. A paused feed sends nothing but what is ordered, and what it is when it resumes; what would
+//! have woken it meanwhile is let go.
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
@@ -37,6 +38,7 @@ impl Ticker {
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut cause = Some(Cause::Start);
         let mut orders = Vec::new();
+        let mut paused = self.pauses.borrow_and_update().contains(self.feed);
         loop {
             if let Some(cause) = cause.take() {
                 let change = tokio::select! {
@@ -53,7 +55,6 @@ impl Ticker {
                     let _ = Order::send(order, ());
                 }
             }
-            let paused = self.pauses.borrow_and_update().contains(self.feed);
             // Every branch is safe to drop: ticks, orders and pauses stay where they are until taken, and `wake`
             // promises the same.
             cause = tokio::select! {
@@ -66,14 +67,17 @@ impl Ticker {
                     Some(Cause::Order)
                 }
                 Ok(()) = self.pauses.changed() => {
-                    let resumed = paused && !self.pauses.borrow().contains(self.feed);
-                    resumed.then_some(Cause::Resume)
+                    let before = std::mem::replace(&mut paused, !self.may_speak());
+                    (before && !paused).then_some(Cause::Resume)
                 }
                 // Looked at again: it may have been paused meanwhile, which is what may have woken the `status` feed.
-                _ = tick.tick() => self.may_speak().then_some(Cause::Tick),
-                () = self.producer.wake(), if !paused => {
-                    sleep(GATHER_TIME).await;
-                    self.may_speak().then_some(Cause::Change)
+                _ = tick.tick() => (!paused && self.may_speak()).then_some(Cause::Tick),
+                // Polled in a pause, too: while it waits, a producer may take samples.
+                () = self.producer.wake() => {
+                    if !paused {
+                        sleep(GATHER_TIME).await;
+                    }
+                    (!paused && self.may_speak()).then_some(Cause::Change)
                 }
             };
         }

@@ -8,11 +8,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::host::{descriptors, disk_space};
+use super::host::descriptors;
+use super::room::{Room, Surveyor};
 use crate::audit::Trail;
 use crate::limits::{
     DESCRIPTORS_DEGRADED_PERCENT, DESCRIPTORS_UNHEALTHY_PERCENT, DISK_FREE_DEGRADED_BYTES, DISK_FREE_UNHEALTHY_BYTES,
-    LAG_DEGRADED, LAG_UNHEALTHY, SAMPLE_INTERVAL,
+    DISK_TIMEOUT, LAG_DEGRADED, LAG_UNHEALTHY, SAMPLE_INTERVAL,
 };
 use crate::protocol::{Feed, Health, Timestamp};
 use crate::usage::Meter;
@@ -35,6 +36,7 @@ pub struct Sign {
 /// Measures the vital signs when asked, and by itself when something happens that nobody asks about.
 pub struct Vitals {
     state_dir: PathBuf,
+    surveyor: Surveyor,
     meter: Arc<Meter>,
     audit: Arc<Trail>,
     lag_max: Mutex<Duration>,
@@ -47,13 +49,15 @@ impl Vitals {
     pub fn new(state_dir: &Path, meter: Arc<Meter>, audit: Arc<Trail>) -> Vitals {
         let vitals = Vitals {
             state_dir: state_dir.to_owned(),
+            // The ledger has just been opened there: it answers.
+            surveyor: Surveyor::new(state_dir),
             meter,
             audit,
             lag_max: Mutex::default(),
             signs: Mutex::default(),
             flips: watch::Sender::new(0),
         };
-        vitals.measure();
+        vitals.note(vitals.surveyor.known());
         vitals
     }
 
@@ -76,7 +80,7 @@ impl Vitals {
                 *lag = late.max(*lag);
             }
             if fault || now >= due || late >= LAG_DEGRADED {
-                self.measure();
+                self.measure().await;
                 due = now + Feed::Health.cadence();
             }
         }
@@ -92,15 +96,20 @@ impl Vitals {
         self.flips.subscribe()
     }
 
-    /// Measures now.
-    pub fn measure(&self) {
+    /// Measures now. A disk that hangs is waited for once; whoever asks after that is told at once, and the
+    /// event loop is never held up.
+    pub async fn measure(&self) {
+        self.note(self.surveyor.room(DISK_TIMEOUT).await);
+    }
+
+    fn note(&self, room: Room) {
         let lag = std::mem::take(&mut *self.lag_max.lock().unwrap_or_else(PoisonError::into_inner));
         let ledger = self.meter.fault().map_or((Health::Healthy, None), |fault| (Health::Unhealthy, Some(fault)));
         let audit = self.audit.fault().map_or((Health::Healthy, None), |fault| (Health::Unhealthy, Some(fault)));
         let measured = [
             ("event_loop", event_loop(lag)),
             ("ledger", ledger),
-            ("disk", disk(disk_space(&self.state_dir), &self.state_dir)),
+            ("disk", disk(room, &self.state_dir)),
             ("file_descriptors", files(descriptors())),
         ];
         let kept = self.audit.is_kept().then_some(("audit_log", audit));
@@ -129,9 +138,15 @@ fn event_loop(lag: Duration) -> (Health, Option<String>) {
     (status, (status != Health::Healthy).then_some(error))
 }
 
-fn disk(space: Option<(u64, u64)>, path: &Path) -> (Health, Option<String>) {
-    let Some((free, _)) = space else {
-        return (Health::Unknown, Some(format!("the file system of `{}` cannot be read", path.display())));
+fn disk(room: Room, path: &Path) -> (Health, Option<String>) {
+    let free = match room {
+        Room::Free(free) => free,
+        Room::Unreadable => {
+            return (Health::Unknown, Some(format!("the file system of `{}` cannot be read", path.display())));
+        }
+        Room::Silent => {
+            return (Health::Unhealthy, Some(format!("the file system of `{}` does not answer", path.display())));
+        }
     };
     let status = grade(u64::MAX - free, u64::MAX - DISK_FREE_DEGRADED_BYTES, u64::MAX - DISK_FREE_UNHEALTHY_BYTES);
     let error = format!("{} MiB free on the file system of `{}`; make room", free / 1024 / 1024, path.display());
@@ -171,10 +186,13 @@ mod tests {
         {
             assert_eq!(event_loop(ms(lag)).0, status, "{lag} ms");
         }
-        let free = |bytes| disk(Some((bytes, u64::MAX)), Path::new("/x")).0;
+        let free = |bytes| disk(Room::Free(bytes), Path::new("/x")).0;
         assert_eq!(free(DISK_FREE_DEGRADED_BYTES), Health::Healthy);
         assert_eq!(free(DISK_FREE_DEGRADED_BYTES - 1), Health::Degraded);
         assert_eq!(free(DISK_FREE_UNHEALTHY_BYTES - 1), Health::Unhealthy);
+        let silent = disk(Room::Silent, Path::new("/x"));
+        assert_eq!(silent, (Health::Unhealthy, Some("the file system of `/x` does not answer".to_owned())));
+        assert_eq!(disk(Room::Unreadable, Path::new("/x")).0, Health::Unknown);
         assert_eq!(files(Some((80, 100))).0, Health::Healthy);
         assert_eq!(files(Some((81, 100))).0, Health::Degraded);
         assert_eq!(files(Some((96, 100))).0, Health::Unhealthy);

@@ -106,6 +106,28 @@ fn with_nothing_configured_every_feed_is_true_and_invents_nothing() {
 }
 
 #[test]
+fn after_a_pause_metrics_cover_a_cadence_and_not_the_pause() {
+    let server = TestServer::start();
+    let mut socket = server.open(Feed::Metrics);
+    server.control(r#"{"action":"pause","type":"metrics"}"#);
+    // As long a pause as tells the two apart.
+    std::thread::sleep(Feed::Metrics.cadence() * 5 / 2);
+    server.force_update(r#"{"type":"metrics"}"#);
+    let ordered = server.get("/api/metrics").json();
+    server.control(r#"{"action":"resume","type":"metrics"}"#);
+    let resumed = loop {
+        let message = socket.json();
+        if id(&message).seq > id(&ordered).seq {
+            break message;
+        }
+    };
+    for message in [ordered, resumed] {
+        let window = message["data"]["window_ms"].as_u64().expect("a window");
+        assert!(window < Feed::Metrics.cadence().as_millis() as u64 * 3 / 2, "{message}");
+    }
+}
+
+#[test]
 fn ids_are_consecutive_within_one_run_of_a_feed() {
     let server = TestServer::start();
     let mut socket = server.open(Feed::Metrics);

@@ -1,10 +1,13 @@
 //! `[auth.jwt]`: which JSON Web Tokens are taken.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use url::Url;
 
+use super::warn_if_open;
 use crate::access::{JwtAlgorithm, JwtSettings, KeyPlace, Verifier};
 use crate::config::report::Report;
 use crate::config::section::{Item, Raw, Section, closest};
@@ -64,6 +67,11 @@ pub(super) fn read<'t>(auth: &mut Section<'t>, report: &mut Report<'t>) -> Optio
             format_args!("`algorithms` in {TITLE}: the secret of HS256 stands in a `key_file`, never in a set"),
         );
         return Some(None);
+    }
+    if let (true, KeyPlace::Key(path)) = (algorithms.contains(&JwtAlgorithm::Hs256), &keys)
+        && let Ok(file) = fs::metadata(path)
+    {
+        warn_if_open(report, path, file.permissions().mode());
     }
     let settings = JwtSettings {
         algorithms,

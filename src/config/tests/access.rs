@@ -127,3 +127,72 @@ fn what_tokens_have_to_be_like_is_said_in_full() {
     let told = given(&jwt("algorithms = [\"none\"]\nkey_file = \"x\""), |_| {}).expect_err("none");
     assert!(told.contains("`none` is not taken; there are HS256, RS256, ES256, EdDSA"), "{told}");
 }
+
+#[test]
+fn a_public_key_as_a_secret_is_refused_and_an_open_one_warned_of() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let key = dir.path().join("key");
+    let settings = format!("[auth.jwt]\nalgorithms = [\"HS256\"]\nkey_file = {key:?}");
+    let write = |text: &str, mode: u32| {
+        fs::write(&key, text).expect("a file");
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    write("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n", 0o600);
+    check(
+        &settings,
+        &[&format!(
+            "3: [auth.jwt]: `{}` holds a key in PEM or JSON, which is no secret: whoever has it could sign tokens; write \
+             random text there for HS256, or name the algorithm of the key",
+            key.display()
+        )],
+    );
+    for (mode, warnings) in [(0o600, 0), (0o640, 0), (0o644, 1)] {
+        write("a secret that is long enough for HS256", mode);
+        let warned = good(&settings).warnings;
+        let of_key = warned.iter().filter(|warning| warning.contains("can read the secret in")).count();
+        assert_eq!(of_key, warnings, "{mode:o}: {warned:?}");
+    }
+}
+
+#[test]
+fn one_token_in_two_places_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a mode");
+        path
+    };
+    // printf %s hunter2 | sha256sum
+    let hash = "f52fbd32b2b3b86ff88ef6c490628285f482af15ddcb29541f94bcf526a3f6c7";
+    let (one, same, other) = (file("one", "hunter2\n"), file("same", " hunter2 "), file("other", "hunter3\n"));
+    let roll = file("roll", &format!("# ours\n{hash} viewer board\n"));
+    let twice = file("twice", &format!("{hash} viewer board\n{hash} admin ana\n"));
+    let shown = |path: &std::path::Path| path.display().to_string();
+    let as_control = format!(
+        "3: `{}` holds the control token: whoever reads the feeds could do everything; write another token there",
+        shown(&same)
+    );
+    check(&format!("[auth]\ntoken_file = {one:?}\nfeed_token_file = {same:?}"), &[&as_control]);
+    good(&format!("[auth]\ntoken_file = {one:?}\nfeed_token_file = {other:?}"));
+    let in_roll = |name: &str| {
+        format!("3: `{}`: line 2: is the hash of the {name}; give everybody a token of their own", shown(&roll))
+    };
+    check(&format!("[auth]\ntoken_file = {one:?}\ntokens_file = {roll:?}"), &[&in_roll("control token")]);
+    check(
+        &format!("[auth]\nfeed_token_file = {same:?}\ntokens_file = {roll:?}"),
+        &[&in_roll("token of `feed_token_file`")],
+    );
+    good(&format!("[auth]\ntoken_file = {other:?}\ntokens_file = {roll:?}"));
+    check(
+        &format!("[auth]\ntokens_file = {twice:?}"),
+        &[&format!("2: `{}`: line 2: has the hash of line 1; keep one of them", shown(&twice))],
+    );
+    // The generated token is one, too.
+    let generated = file("token", "hunter2\n");
+    let state = format!("[server]\nstate_dir = {:?}\n[auth]\n", dir.path());
+    for (place, path) in [("feed_token_file", &generated), ("tokens_file", &roll)] {
+        let refused = given(&format!("{state}{place} = {path:?}"), |_| {}).expect_err(place);
+        assert!(refused.contains("the control token"), "{refused}");
+    }
+}
