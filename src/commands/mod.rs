@@ -88,13 +88,14 @@ fn block_on<T>(threads: usize, command: impl Future<Output = T>) -> T {
     exit
 }
 
-/// What to do about a line that was not written: a reader that left has what it wanted.
-fn unwritten(talk: crate::output::Talk, error: &Unwritable) -> Exit {
+/// How a command ends that has come to `exit`, and could not write a line: a reader that left has what it wanted, which
+/// makes a failure no success.
+fn unwritten(talk: crate::output::Talk, error: &Unwritable, exit: Exit) -> Exit {
     match error {
-        Unwritable::Closed => Exit::Done,
+        Unwritable::Closed => exit,
         Unwritable::Failed(_) => {
             talk.error(&error.to_string());
-            Exit::Failed
+            if exit == Exit::Done { Exit::Failed } else { exit }
         }
     }
 }

@@ -113,14 +113,14 @@ pub(super) async fn run(args: ProbeArgs, saved: &ClientSettings) -> Ending {
 
     let kept = keep(&args, &report, talk);
     match show(&args, format, &report) {
-        Err(error) => ended(unwritten(talk, &error)),
-        Ok(()) if !kept => ended(if exit == Exit::Done { Exit::Failed } else { exit }),
-        Ok(()) if format == ProbeFormat::Nagios => Ending::Plugin(match report.verdict() {
+        Err(error @ Unwritable::Failed(_)) => ended(unwritten(talk, &error, exit)),
+        Ok(()) | Err(Unwritable::Closed) if !kept => ended(if exit == Exit::Done { Exit::Failed } else { exit }),
+        Ok(()) | Err(Unwritable::Closed) if format == ProbeFormat::Nagios => Ending::Plugin(match report.verdict() {
             Verdict::Fail => Plugin::Critical,
             Verdict::Warn => Plugin::Warning,
             Verdict::Pass | Verdict::Skip => Plugin::Ok,
         }),
-        Ok(()) => Ending::Command(exit),
+        Ok(()) | Err(Unwritable::Closed) => Ending::Command(exit),
     }
 }
 

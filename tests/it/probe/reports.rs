@@ -161,6 +161,14 @@ fn a_report_that_cannot_be_written_is_a_failure() {
 }
 
 #[test]
+fn a_reader_that_has_left_changes_no_exit_code() {
+    for (flags, code) in [(&["metrics"][..], 0), (&["status"], 1), (&["status", "--format", "nagios"], 2)] {
+        let done = probe(&half(), flags).unread().run();
+        assert_eq!((done.code, done.stderr.as_str()), (code, ""), "{flags:?}");
+    }
+}
+
+#[test]
 fn nodes_are_told_apart_where_there_are_several() {
     let (one, other) = (TestServer::start(), TestServer::start());
     let home = tempfile::tempdir().expect("a directory");
