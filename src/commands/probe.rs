@@ -13,6 +13,7 @@ use super::{Failure, unwritten};
 use crate::cli::{ProbeArgs, ProbeFormat, Subject};
 use crate::client::connect::Access;
 use crate::client::endpoint::Endpoint;
+use crate::client::probe::budget::Key;
 use crate::client::probe::{self, Conformance, Plan, Trial};
 use crate::config::ClientSettings;
 use crate::exit::{Exit, Plugin};
@@ -150,8 +151,13 @@ fn show(args: &ProbeArgs, format: ProbeFormat, report: &Report) -> Result<(), Un
     }
 }
 
-/// Refuses what would be asked of a target that cannot do it.
+/// Refuses what would be asked of a target that cannot do it, and a limit that could not be measured of any.
 fn consistent(args: &ProbeArgs, endpoints: &[Endpoint]) -> Result<(), Failure> {
+    let mut limits = args.judge.critical.iter().chain(&args.judge.warning);
+    if limits.any(|limit| limit.key == Key::Cadence) && args.messages.is_none_or(|messages| messages < 2) {
+        let message = "a limit of `cadence` is for the time between two messages; give `--messages 2` or more";
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let flags = [
         ("--expect", !args.judge.expect.is_empty()),
         ("--messages", args.messages.is_some()),
