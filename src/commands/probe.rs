@@ -3,6 +3,7 @@
 mod judge;
 mod row;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -20,7 +21,7 @@ use crate::exit::{Exit, Plugin};
 use crate::limits;
 use crate::net::fault::io_words;
 use crate::output::progress::Progress;
-use crate::output::report::{self, Detail, Form, Report, Verdict};
+use crate::output::report::{self, Detail, Form, Report, Row, Verdict};
 use crate::output::{Paint, Stdout, Talk, Unwritable};
 use crate::protocol::Timestamp;
 use judge::Limits;
@@ -108,7 +109,8 @@ pub(super) async fn run(args: ProbeArgs, saved: &ClientSettings) -> Ending {
         }
         (row, exit)
     });
-    let (targets, exits): (Vec<_>, Vec<_>) = judged.unzip();
+    let (mut targets, exits): (Vec<_>, Vec<_>) = judged.unzip();
+    number(&mut targets);
     let exit = exits.into_iter().max_by_key(|exit| rank(*exit)).unwrap_or(Exit::Done);
     let report = Report { ok: exit == Exit::Done, exit: exit as u8, at: Timestamp::now(), targets };
 
@@ -171,6 +173,19 @@ fn consistent(args: &ProbeArgs, endpoints: &[Endpoint]) -> Result<(), Failure> {
             Err(Failure::new(Exit::Usage, message))
         }
         _ => Ok(()),
+    }
+}
+
+/// Tells targets apart that differ in nothing that is shown, as in their queries, where tokens stand: the second is
+/// ` #2`. What reads a report takes the name for one target.
+fn number(targets: &mut [Row]) {
+    let mut seen: HashMap<String, u32> = HashMap::new();
+    for row in targets {
+        let times = seen.entry(row.name.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            row.name.push_str(&format!(" #{times}"));
+        }
     }
 }
 

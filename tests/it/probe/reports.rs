@@ -161,6 +161,28 @@ fn a_report_that_cannot_be_written_is_a_failure() {
 }
 
 #[test]
+fn targets_that_differ_in_their_query_only_are_told_apart_without_it() {
+    let stub = half();
+    let url = |key: &str| format!("{}/api/ws?key={key}", stub.url().replace("http", "ws"));
+    let urls = [url("hunter2"), url("hunter3"), url("hunter4")];
+    let flags = |format| ["--format", format, &urls[0], &urls[1], &urls[2]];
+    let done = probe(&stub, &flags("prometheus")).run();
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let mut series: Vec<&str> = done.stdout.lines().filter_map(|line| Some(line.rsplit_once(' ')?.0)).collect();
+    series.retain(|line| !line.starts_with('#'));
+    let all = series.len();
+    series.sort_unstable();
+    series.dedup();
+    assert_eq!(series.len(), all, "a sample stands twice: {}", done.stdout);
+    for number in [" #2", " #3"] {
+        assert!(done.stdout.contains(&format!("{number}\",url=")), "{}", done.stdout);
+    }
+    let nagios = probe(&stub, &flags("nagios")).run().stdout;
+    assert_eq!(nagios.matches(" total'=").count(), 3, "{nagios}");
+    assert!(!done.stdout.contains("hunter") && !nagios.contains("hunter"), "{nagios}{}", done.stdout);
+}
+
+#[test]
 fn a_reader_that_has_left_changes_no_exit_code() {
     for (flags, code) in [(&["metrics"][..], 0), (&["status"], 1), (&["status", "--format", "nagios"], 2)] {
         let done = probe(&half(), flags).unread().run();
