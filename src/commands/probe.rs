@@ -89,7 +89,10 @@ pub(super) async fn run(args: ProbeArgs, saved: &ClientSettings) -> Ending {
         Ok(ready) => ready,
         Err(Failure { exit, message }) => {
             talk.error(&message);
-            return ended(exit);
+            return match format {
+                ProbeFormat::Nagios => Ending::Plugin(super::unknown(&message)),
+                _ => Ending::Command(exit),
+            };
         }
     };
 

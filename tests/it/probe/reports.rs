@@ -79,12 +79,16 @@ fn a_monitoring_system_gets_its_exit_codes_and_data_it_can_read() {
         (&["metrics", "-w", "tcp=0s"], 1, "WARNING"),
         (&["metrics", "-w", "tcp=0s", "-c", "total=0s"], 2, "CRITICAL"),
         (&["metrics", "status"], 2, "CRITICAL"),
-        (&["metrics", "--cacert", "/nonexistent"], 3, ""),
-        (&["metrics", "-w", "tcp"], 3, ""),
+        (&["metrics", "--cacert", "/nonexistent"], 3, "UNKNOWN"),
+        (&["metrics", "-w", "cadence=1s"], 3, "UNKNOWN"),
+        (&["metrics", "-w", "tcp"], 3, "UNKNOWN"),
+        (&["metrisc"], 3, "UNKNOWN"),
     ] {
         let done = nagios(flags);
         assert_eq!(done.code, code, "{flags:?}: {}{}", done.stdout, done.stderr);
-        assert!(code == 3 || done.stdout.starts_with(&format!("VELOFLUX {word} - ")), "{}", done.stdout);
+        assert!(done.stdout.starts_with(&format!("VELOFLUX {word} - ")), "{}", done.stdout);
+        let (line, has_data) = (done.stdout.lines().next().unwrap_or_default(), done.stdout.contains('|'));
+        assert_eq!((line.contains("error: "), has_data), (false, code != 3), "{}", done.stdout);
     }
     let done = nagios(&["metrics", "-w", "rtt_p95=1s", "-c", "rtt_p95=2s,loss=10%"]);
     let (_, data) = done.stdout.lines().next().and_then(|line| line.split_once(" | ")).expect("performance data");
