@@ -127,7 +127,7 @@ loss\t''
 cert_days\t''
 token_ttl\t''
 cadence\t''"
-complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s w -l warning -d 'Warn past these limits; the keys of `--critical`. A warning is exit code 0, for Nagios 1' -r -f -a "dns\t''
+complete -c veloflux -n "__fish_veloflux_using_subcommand probe" -s w -l warning -d 'Warn past these limits, or without what they are for; the keys of `--critical`. A warning is exit code 0, for Nagios 1' -r -f -a "dns\t''
 tcp\t''
 tls\t''
 upgrade\t''

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Exit {
-    /// Asked for and got; also a reader that closed our stdout.
+    /// Asked for and got; a reader that closes our stdout is no failure.
     Done = 0,
     /// The answer is no: an expectation, a budget or the contract failed.
     Failed = 1,
@@ -28,7 +28,7 @@ pub enum Exit {
 
 /// Every exit code with the sentence that stands in `--help` and the man pages.
 pub const EXIT_CODES: &[(Exit, &str)] = &[
-    (Exit::Done, "asked for and got; also a reader that closed our stdout"),
+    (Exit::Done, "asked for and got; a reader that closes our stdout is no failure"),
     (Exit::Failed, "the answer is no: an expectation, a budget or the contract failed"),
     (Exit::Usage, "wrong usage, or a bad configuration file"),
     (Exit::Unreachable, "could not get there: name, TCP, TLS, no upgrade, connect timeout"),

@@ -117,7 +117,7 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
             ("veloflux probe metrics --json", "one feed, as JSON"),
             ("veloflux probe status --wait 2m --expect healthy", "for deploys: wait until the fleet is healthy"),
             (
-                "veloflux probe metrics --messages 3 --budget first_message=500ms,loss=0%,cert_days=14",
+                "veloflux probe metrics --messages 3 --budget first_message=500ms,loss=0%,cadence=3s",
                 "hold it to limits",
             ),
             ("veloflux probe --format nagios -w rtt_p95=100ms -c rtt_p95=500ms", "as a monitoring plugin"),

@@ -85,11 +85,12 @@ pub struct JudgeArgs {
     ///
     /// Keys: dns, tcp, tls, upgrade, first_message, rtt_p50, rtt_p95, rtt_p99, close, total and cadence (at most this
     /// long), loss (at most this share), cert_days (at least so many days left), token_ttl (at least this long left).
-    /// first_message of an http URL is its answer.
+    /// first_message of an http URL is its answer. A limit for what cannot be measured of a target that was reached, as
+    /// cert_days without TLS, fails, too; cadence wants --messages of at least 2.
     #[arg(short, long, visible_alias = "budget", value_name = "KEY=VALUE,...", value_delimiter = ',', value_parser = BudgetParser, hide_possible_values = true)]
     pub critical: Vec<Budget>,
 
-    /// Warn past these limits; the keys of `--critical`. A warning is exit code 0, for Nagios 1
+    /// Warn past these limits, or without what they are for; the keys of `--critical`. A warning is exit code 0, for Nagios 1
     #[arg(short, long, value_name = "KEY=VALUE,...", value_delimiter = ',', value_parser = BudgetParser, hide_possible_values = true)]
     pub warning: Vec<Budget>,
 

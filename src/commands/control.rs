@@ -2,6 +2,7 @@
 
 mod verify;
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -56,6 +57,7 @@ pub(super) async fn run(args: ControlArgs, saved: &ClientSettings) -> Exit {
         access: &access,
         format: format(args.format, args.json),
         stdout: Stdout::new(),
+        unwritten: OnceCell::new(),
         talk,
         // A little more than the command has: its own deadline is the one that is told.
         deadline: args.timeout + limits::CLOSE_GRACE,
@@ -63,20 +65,19 @@ pub(super) async fn run(args: ControlArgs, saved: &ClientSettings) -> Exit {
     let mut exit = Exit::Done;
     for place in &places {
         let done = if args.dry_run {
-            errand.rehearse(&place.command).map(|()| Exit::Done)
+            errand.rehearse(&place.command);
+            Exit::Done
         } else {
             timeout(args.timeout, errand.run(place)).await.unwrap_or_else(|_| {
                 talk.error(&format!("{}: no answer within {}", place.command.address(), in_words(args.timeout)));
-                Ok(Exit::Deadline)
+                Exit::Deadline
             })
         };
-        match done {
-            Ok(Exit::Done) => {}
-            Ok(failed) => exit = failed,
-            Err(error) => return unwritten(talk, &error),
+        if done != Exit::Done {
+            exit = done;
         }
     }
-    exit
+    errand.unwritten.get().map_or(exit, |error| unwritten(talk, error, exit))
 }
 
 /// A server, and where on it the command goes.
@@ -128,24 +129,26 @@ struct Errand<'a> {
     access: &'a Access,
     format: Format,
     stdout: Stdout,
+    /// Why nothing is written any more. What is to be done is done for every server all the same.
+    unwritten: OnceCell<Unwritable>,
     talk: Talk,
     deadline: Duration,
 }
 
 impl Errand<'_> {
-    async fn run(&self, place: &Place) -> Result<Exit, Unwritable> {
+    async fn run(&self, place: &Place) -> Exit {
         let witnesses = match verify::gather(&place.feeds, self.access).await {
             Ok(witnesses) => witnesses,
             Err(error) => {
                 self.talk.error(&format!("nothing was sent: cannot verify it: {error}"));
-                return Ok(Exit::Unreachable);
+                return Exit::Unreachable;
             }
         };
         let body = self.body.as_ref().map(|body| Bytes::from(body.to_string())).unwrap_or_default();
         let (answer, seen) = verify::during(witnesses, self.post(&place.command, body), done).await;
         let answer = match answer {
             Ok(answer) => answer,
-            Err(exit) => return Ok(exit),
+            Err(exit) => return exit,
         };
         if !answer.is_success() {
             return self.refused(&place.command, &answer);
@@ -156,12 +159,12 @@ impl Errand<'_> {
             ControlAction::Resume { what, verify: true } => Some(self.ask(place, what, State::Running).await),
             _ => None,
         };
-        self.show(&place.command, &answer, verified.as_ref())?;
+        self.show(&place.command, &answer, verified.as_ref());
         match verified.as_ref().and_then(Verified::complaint) {
-            None => Ok(Exit::Done),
+            None => Exit::Done,
             Some(complaint) => {
                 self.talk.error(&format!("{}: {complaint}", place.command.address()));
-                Ok(Exit::Failed)
+                Exit::Failed
             }
         }
     }
@@ -196,7 +199,7 @@ impl Errand<'_> {
         Verified::Told { what, wanted, paused }
     }
 
-    fn refused(&self, endpoint: &Endpoint, answer: &Answer) -> Result<Exit, Unwritable> {
+    fn refused(&self, endpoint: &Endpoint, answer: &Answer) -> Exit {
         let exit = if matches!(answer.status, 401 | 403) { Exit::Denied } else { Exit::Failed };
         let hint = match (exit, &endpoint.token) {
             (Exit::Denied, None) => "; no token was found: give one with `--token-file` or `VELOFLUX_TOKEN`",
@@ -205,49 +208,58 @@ impl Errand<'_> {
         let message = answer.message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
         self.talk.error(&format!("{} answered {}{message}{hint}", endpoint.address(), answer.status));
         if self.format == Format::Json {
-            self.show_json(endpoint, answer, None)?;
+            self.show_json(endpoint, answer, None);
         }
-        Ok(exit)
+        exit
     }
 
-    fn show(&self, endpoint: &Endpoint, answer: &Answer, verified: Option<&Verified>) -> Result<(), Unwritable> {
+    /// Writes a line, if lines can be written.
+    fn line(&self, line: &str) {
+        if self.unwritten.get().is_none() {
+            let _ = self.stdout.line(line).map_err(|error| self.unwritten.set(error));
+        }
+    }
+
+    fn show(&self, endpoint: &Endpoint, answer: &Answer, verified: Option<&Verified>) {
         match self.format {
             Format::Json => self.show_json(endpoint, answer, verified),
-            Format::Text if self.talk.volume == crate::output::stderr::Volume::Quiet => Ok(()),
+            Format::Text if self.talk.volume == crate::output::stderr::Volume::Quiet => {}
             Format::Text => {
                 let outcome = outcome(self.action, &answer.body);
-                self.stdout.line(&format!("{}  {}", endpoint.address(), clean(&outcome)))?;
-                verified.map(Verified::lines).unwrap_or_default().iter().try_for_each(|line| self.stdout.line(line))
+                self.line(&format!("{}  {}", endpoint.address(), clean(&outcome)));
+                verified.map(Verified::lines).unwrap_or_default().iter().for_each(|line| self.line(line));
             }
         }
     }
 
-    fn show_json(&self, endpoint: &Endpoint, answer: &Answer, verified: Option<&Verified>) -> Result<(), Unwritable> {
+    fn show_json(&self, endpoint: &Endpoint, answer: &Answer, verified: Option<&Verified>) {
         // What is not JSON is passed on as text.
         let body = serde_json::from_str(&answer.body).unwrap_or_else(|_| Value::from(answer.body.as_str()));
         let record = json!({
             "server": endpoint.address(), "status": answer.status, "answer": body, "verified": verified.map(Verified::record),
         });
-        self.stdout.line(&clean::clean_json(&record.to_string()))
+        self.line(&clean::clean_json(&record.to_string()));
     }
 
     /// Shows what would be sent.
-    fn rehearse(&self, endpoint: &Endpoint) -> Result<(), Unwritable> {
+    fn rehearse(&self, endpoint: &Endpoint) {
         let token = endpoint.token.as_ref().map(|token| format!("Bearer {token:?}"));
         if self.format == Format::Json {
             let record = json!({
                 "method": "POST", "url": endpoint.url("http"), "authorization": token, "body": self.body,
             });
-            return self.stdout.line(&record.to_string());
+            return self.line(&record.to_string());
         }
-        self.stdout.line(&format!("POST {} HTTP/1.1", endpoint.path()))?;
-        self.stdout.line(&format!("Host: {}", endpoint.authority()))?;
+        self.line(&format!("POST {} HTTP/1.1", endpoint.path()));
+        self.line(&format!("Host: {}", endpoint.authority()));
         if let Some(token) = token {
-            self.stdout.line(&format!("Authorization: {token}"))?;
+            self.line(&format!("Authorization: {token}"));
         }
-        self.stdout.line("Content-Type: application/json")?;
-        self.stdout.line("")?;
-        self.body.as_ref().map_or(Ok(()), |body| self.stdout.line(&body.to_string()))
+        self.line("Content-Type: application/json");
+        self.line("");
+        if let Some(body) = &self.body {
+            self.line(&body.to_string());
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use crate::cli::{self, Command, Format};
 use crate::exit::{Exit, Plugin};
-use crate::output::Unwritable;
+use crate::output::{Stdout, Unwritable, report};
 
 /// Why a command failed before its work was done.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub fn run() -> ExitCode {
             },
             Err(failure) if cli::wants_plugin(std::env::args_os()) => {
                 failure.tell(&args.output);
-                return Plugin::Unknown.into();
+                return unknown(&failure.message).into();
             }
             Err(failure) => failure.tell(&args.output),
         },
@@ -72,11 +72,22 @@ pub fn run() -> ExitCode {
 fn refuse(error: &cli::Refusal) -> ExitCode {
     match (error.print(), error.use_stderr()) {
         // A monitoring system takes 2 for a failure of what is monitored.
-        (_, true) if cli::wants_plugin(std::env::args_os()) => Plugin::Unknown.into(),
+        (_, true) if cli::wants_plugin(std::env::args_os()) => {
+            let message = error.to_string();
+            unknown(message.strip_prefix("error: ").unwrap_or(&message)).into()
+        }
         (_, true) => Exit::Usage.into(),
         (Err(error), false) if error.kind() != std::io::ErrorKind::BrokenPipe => Exit::Failed.into(),
         (_, false) => Exit::Done.into(),
     }
+}
+
+/// Ends what was meant for a monitoring system and has not come to a report: such a system shows what is on stdout, and
+/// nothing of stderr.
+fn unknown(message: &str) -> Plugin {
+    // The exit code says it, too.
+    let _ = Stdout::new().line(&report::unknown(message));
+    Plugin::Unknown
 }
 
 /// Runs a command to its end. What still runs then is cut off: the command has decided that it does not matter.
@@ -88,13 +99,14 @@ fn block_on<T>(threads: usize, command: impl Future<Output = T>) -> T {
     exit
 }
 
-/// What to do about a line that was not written: a reader that left has what it wanted.
-fn unwritten(talk: crate::output::Talk, error: &Unwritable) -> Exit {
+/// How a command ends that has come to `exit`, and could not write a line: a reader that left has what it wanted, which
+/// makes a failure no success.
+fn unwritten(talk: crate::output::Talk, error: &Unwritable, exit: Exit) -> Exit {
     match error {
-        Unwritable::Closed => Exit::Done,
+        Unwritable::Closed => exit,
         Unwritable::Failed(_) => {
             talk.error(&error.to_string());
-            Exit::Failed
+            if exit == Exit::Done { Exit::Failed } else { exit }
         }
     }
 }

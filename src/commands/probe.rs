@@ -3,6 +3,7 @@
 mod judge;
 mod row;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -13,13 +14,14 @@ use super::{Failure, unwritten};
 use crate::cli::{ProbeArgs, ProbeFormat, Subject};
 use crate::client::connect::Access;
 use crate::client::endpoint::Endpoint;
+use crate::client::probe::budget::Key;
 use crate::client::probe::{self, Conformance, Plan, Trial};
 use crate::config::ClientSettings;
 use crate::exit::{Exit, Plugin};
 use crate::limits;
 use crate::net::fault::io_words;
 use crate::output::progress::Progress;
-use crate::output::report::{self, Detail, Form, Report, Verdict};
+use crate::output::report::{self, Detail, Form, Report, Row, Verdict};
 use crate::output::{Paint, Stdout, Talk, Unwritable};
 use crate::protocol::Timestamp;
 use judge::Limits;
@@ -87,7 +89,10 @@ pub(super) async fn run(args: ProbeArgs, saved: &ClientSettings) -> Ending {
         Ok(ready) => ready,
         Err(Failure { exit, message }) => {
             talk.error(&message);
-            return ended(exit);
+            return match format {
+                ProbeFormat::Nagios => Ending::Plugin(super::unknown(&message)),
+                _ => Ending::Command(exit),
+            };
         }
     };
 
@@ -107,20 +112,21 @@ pub(super) async fn run(args: ProbeArgs, saved: &ClientSettings) -> Ending {
         }
         (row, exit)
     });
-    let (targets, exits): (Vec<_>, Vec<_>) = judged.unzip();
+    let (mut targets, exits): (Vec<_>, Vec<_>) = judged.unzip();
+    number(&mut targets);
     let exit = exits.into_iter().max_by_key(|exit| rank(*exit)).unwrap_or(Exit::Done);
     let report = Report { ok: exit == Exit::Done, exit: exit as u8, at: Timestamp::now(), targets };
 
     let kept = keep(&args, &report, talk);
     match show(&args, format, &report) {
-        Err(error) => ended(unwritten(talk, &error)),
-        Ok(()) if !kept => ended(if exit == Exit::Done { Exit::Failed } else { exit }),
-        Ok(()) if format == ProbeFormat::Nagios => Ending::Plugin(match report.verdict() {
+        Err(error @ Unwritable::Failed(_)) => ended(unwritten(talk, &error, exit)),
+        Ok(()) | Err(Unwritable::Closed) if !kept => ended(if exit == Exit::Done { Exit::Failed } else { exit }),
+        Ok(()) | Err(Unwritable::Closed) if format == ProbeFormat::Nagios => Ending::Plugin(match report.verdict() {
             Verdict::Fail => Plugin::Critical,
             Verdict::Warn => Plugin::Warning,
             Verdict::Pass | Verdict::Skip => Plugin::Ok,
         }),
-        Ok(()) => Ending::Command(exit),
+        Ok(()) | Err(Unwritable::Closed) => Ending::Command(exit),
     }
 }
 
@@ -150,8 +156,13 @@ fn show(args: &ProbeArgs, format: ProbeFormat, report: &Report) -> Result<(), Un
     }
 }
 
-/// Refuses what would be asked of a target that cannot do it.
+/// Refuses what would be asked of a target that cannot do it, and a limit that could not be measured of any.
 fn consistent(args: &ProbeArgs, endpoints: &[Endpoint]) -> Result<(), Failure> {
+    let mut limits = args.judge.critical.iter().chain(&args.judge.warning);
+    if limits.any(|limit| limit.key == Key::Cadence) && args.messages.is_none_or(|messages| messages < 2) {
+        let message = "a limit of `cadence` is for the time between two messages; give `--messages 2` or more";
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let flags = [
         ("--expect", !args.judge.expect.is_empty()),
         ("--messages", args.messages.is_some()),
@@ -165,6 +176,19 @@ fn consistent(args: &ProbeArgs, endpoints: &[Endpoint]) -> Result<(), Failure> {
             Err(Failure::new(Exit::Usage, message))
         }
         _ => Ok(()),
+    }
+}
+
+/// Tells targets apart that differ in nothing that is shown, as in their queries, where tokens stand: the second is
+/// ` #2`. What reads a report takes the name for one target.
+fn number(targets: &mut [Row]) {
+    let mut seen: HashMap<String, u32> = HashMap::new();
+    for row in targets {
+        let times = seen.entry(row.name.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            row.name.push_str(&format!(" #{times}"));
+        }
     }
 }
 

@@ -68,7 +68,7 @@ pub(super) async fn run(args: ServeArgs, inherited: Result<Option<TcpListener>, 
         let summary = config::Summary(&settings).to_string();
         return match Stdout::new().line(summary.trim_end()) {
             Ok(()) => Exit::Done,
-            Err(error) => super::unwritten(talk, &error),
+            Err(error) => super::unwritten(talk, &error, Exit::Done),
         };
     }
     // Held to the end: the last lines leave before the process does.
@@ -101,7 +101,7 @@ fn verify_audit(file: &Path, talk: Talk) -> Exit {
             return Exit::Usage;
         }
     };
-    Stdout::new().line(&line).map_or_else(|error| super::unwritten(talk, &error), |()| exit)
+    Stdout::new().line(&line).map_or_else(|error| super::unwritten(talk, &error, exit), |()| exit)
 }
 
 fn intact(report: &Report) -> String {

@@ -82,6 +82,8 @@ struct Watch {
     late_at: Option<Instant>,
     /// Whether more is wanted than to listen: an end that the server chose is too early then.
     waiting: bool,
+    /// Whether there is a verdict to come to, for which nobody has to read what is shown.
+    judging: bool,
     fail_when_stale: bool,
     course: Course,
 }
@@ -130,6 +132,7 @@ impl Watch {
             }
         };
         let begun = source.begun().unwrap_or(begun.instant);
+        let fail_when_stale = args.stale.on_stale == OnStale::Fail;
         let asked = args.gate.until.is_some() || args.gate.fail_if.is_some() || args.select.is_some();
         let knowledge = Knowledge::new(&labels);
         let watch = Watch {
@@ -144,7 +147,11 @@ impl Watch {
             over_at: args.duration.map(|duration| begun + duration),
             late_at: args.timeout.map(|timeout| begun + timeout),
             waiting: args.count.is_some() || args.gate.until.is_some(),
-            fail_when_stale: args.stale.on_stale == OnStale::Fail,
+            judging: args.count.is_some()
+                || args.gate.until.is_some()
+                || args.gate.fail_if.is_some()
+                || fail_when_stale,
+            fail_when_stale,
             labels,
             course: Course::default(),
         };
@@ -164,14 +171,14 @@ impl Watch {
                     Ok(())
                 }
             };
-            if let Err(error) = written {
+            if let Err(error) = self.without_reader(written) {
                 // Nobody to write for: the sessions say goodbye and find that nobody listens.
                 drop(source);
                 self.shutdown.begin();
                 // What still runs after that is cut off with the process.
                 let _ = tokio::time::timeout(limits::CLOSE_GRACE, self.shutdown.ended()).await;
                 self.alarm.finish(limits::CLOSE_GRACE).await;
-                return unwritten(self.talk, &error);
+                return unwritten(self.talk, &error, Exit::Done);
             }
         }
         let now = source.now();
@@ -182,8 +189,13 @@ impl Watch {
         self.alarm.finish(patience).await;
         match ended {
             Ok(()) => exit,
-            Err(error) => unwritten(self.talk, &error),
+            Err(error) => unwritten(self.talk, &error, exit),
         }
+    }
+
+    /// What was written, or whether it matters: a watch that judges goes on to its verdict without a reader.
+    fn without_reader(&self, written: Result<(), Unwritable>) -> Result<(), Unwritable> {
+        if self.judging && matches!(written, Err(Unwritable::Closed)) { Ok(()) } else { written }
     }
 
     /// When something is due, whatever happens.
@@ -195,7 +207,8 @@ impl Watch {
 
     /// Does what is due.
     fn due(&mut self, now: Moment) -> Result<(), Unwritable> {
-        self.display.due(now.instant)?;
+        let written = self.display.due(now.instant);
+        self.without_reader(written)?;
         if self.shutdown.has_begun() {
             return Ok(());
         }
@@ -244,7 +257,8 @@ impl Watch {
             document = news.document();
             verdict = self.gate.judge(news, now.instant).filter(|_| !self.shutdown.has_begun());
         }
-        self.display.show(event, document)?;
+        let written = self.display.show(event, document);
+        self.without_reader(written)?;
         for doubt in self.gate.doubts() {
             self.talk.say(&self.talk.paint.warning(&clean(&doubt)));
         }

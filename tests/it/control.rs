@@ -157,6 +157,20 @@ fn a_command_whose_effect_nobody_sees_has_failed() {
 }
 
 #[test]
+fn every_server_is_told_and_the_exit_is_true_though_nobody_reads() {
+    let refusing = Stub::answering("HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n");
+    let good = Stub::answering("HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"control\":\"ok\"}");
+    for (servers, code) in [([&good, &refusing], 1), ([&refusing, &good], 1), ([&good, &good], 0)] {
+        let before = good.connections() + refusing.connections();
+        let urls = servers.map(Stub::url);
+        let done = control(&["check", "--json", "-s", &urls[0], "-s", &urls[1]]).unread().run();
+        assert_eq!(done.code, code, "{}", done.stderr);
+        assert_eq!(done.stderr.contains("answered 500"), code == 1, "{}", done.stderr);
+        assert_eq!(good.connections() + refusing.connections() - before, 2);
+    }
+}
+
+#[test]
 fn an_expired_token_is_told_before_anything_is_sent() {
     let stub = Stub::start(|_, _| ());
     // {"exp":1705314600}

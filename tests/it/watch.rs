@@ -252,6 +252,25 @@ fn a_reader_that_leaves_is_a_quiet_success() {
 }
 
 #[test]
+fn a_watch_that_judges_comes_to_its_verdict_without_a_reader() {
+    let stub = || Stub::sending(&[&metrics(1), &metrics(2), &metrics(3)]);
+    for (flags, code) in [
+        (&["-n", "3"][..], 0),
+        (&["-n", "4", "--timeout", "300ms"], 124),
+        (&["--until", ".id == '0000000a-3'", "--timeout", "20s"], 0),
+        (&["--until", ".data.cpu > 99", "--timeout", "300ms"], 124),
+        (&["--fail-if", ".id == '0000000a-2'", "-d", "20s"], 1),
+        (&["--stale-after", "300ms", "--on-stale", "fail"], 1),
+        (&["-d", "20s"], 0),
+    ] {
+        for format in ["text", "json"] {
+            let done = watch(&stub(), &[flags, &["--format", format]].concat()).within(PATIENCE).unread().run();
+            assert_eq!(done.code, code, "{flags:?} {format}: {}", done.stderr);
+        }
+    }
+}
+
+#[test]
 fn head_gets_its_line_and_nobody_says_anything() {
     let stub = Stub::websocket(|mut socket, _| {
         let mut number = 1;

@@ -62,7 +62,8 @@ impl Facts<'_> {
         measured.collect()
     }
 
-    /// A check for each limit. Of a target that got nowhere, only what it got to.
+    /// A check for each limit. Of a target that got nowhere, only what it got to; of one that was reached, what was not
+    /// measured counts as past its limit: a limit that never says anything is taken for one that holds.
     pub(super) fn checks(&self, limits: &Limits) -> Vec<Check> {
         let of = |budgets: &[Budget], excess: Verdict| -> Vec<Check> {
             budgets.iter().map(|budget| self.check(*budget, excess)).collect()
@@ -81,13 +82,42 @@ impl Facts<'_> {
         };
         let limit = format!("{side} {}", in_words(budget.key, budget.limit));
         let (verdict, detail) = match self.value(budget.key) {
-            None => (Verdict::Skip, format!("not measured; {limit}")),
+            None => {
+                let verdict = if self.reached() { excess } else { Verdict::Skip };
+                (verdict, format!("not measured, {}; {limit}", self.lack(budget.key)))
+            }
             Some(value) => {
                 let verdict = if budget.holds(value) { Verdict::Pass } else { excess };
                 (verdict, format!("{}, {limit}", in_words(budget.key, value)))
             }
         };
         Check { name, verdict, ms: None, detail: Some(detail) }
+    }
+
+    /// Whether a run came to its end.
+    fn reached(&self) -> bool {
+        let answered = |trial: &Trial| trial.upgrade.is_some() || trial.response.is_some();
+        self.trials.iter().any(|trial| trial.failure.is_none() && answered(trial))
+    }
+
+    /// Why there is no value of a key.
+    fn lack(&self, key: Key) -> &'static str {
+        let is_http = self.trials.iter().any(|trial| trial.response.is_some());
+        let is_secure = self.trials.iter().any(|trial| trial.phases.tls.is_some());
+        match key {
+            Key::Dns => "no name was looked up",
+            Key::CertDays if is_secure => "the certificate could not be read",
+            Key::Tls | Key::CertDays => "the connection is without TLS",
+            Key::Upgrade | Key::RttP50 | Key::RttP95 | Key::RttP99 | Key::Loss | Key::Close if is_http => {
+                "the target is no WebSocket"
+            }
+            Key::RttP50 | Key::RttP95 | Key::RttP99 => "no ping was answered",
+            Key::Loss => "no ping was sent",
+            Key::FirstMessage => "no message was waited for",
+            Key::TokenTtl => "no token was sent that says when it expires",
+            Key::Cadence => "fewer than two messages came",
+            Key::Tcp | Key::Upgrade | Key::Close | Key::Total => "it did not come to that",
+        }
     }
 }
 
@@ -109,6 +139,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::client::probe::{Failure, Kind};
 
     fn budgets(text: &str) -> Vec<Budget> {
         text.split(',').map(|text| Budget::parse(text).expect(text)).collect()
@@ -130,12 +161,29 @@ mod tests {
             warning: budgets("loss=24%,upgrade=30ms"),
         };
         let verdicts: Vec<Verdict> = facts.checks(&limits).iter().map(|check| check.verdict).collect();
-        assert_eq!(verdicts, [Verdict::Fail, Verdict::Pass, Verdict::Skip, Verdict::Warn, Verdict::Pass]);
+        assert_eq!(verdicts, [Verdict::Fail, Verdict::Pass, Verdict::Fail, Verdict::Warn, Verdict::Pass]);
         let measured = facts.measured(&limits);
         let keys: Vec<&str> = measured.iter().map(|measured| measured.key).collect();
         assert_eq!(keys, ["upgrade", "total", "loss", "cert_days"]);
         assert_eq!((measured[0].value, measured[0].warning, measured[0].critical), (30.0, Some(30.0), Some(29.0)));
         assert_eq!((measured[2].value, measured[3].bad), (25.0, Side::Below));
         assert!(limits.allow_loss());
+    }
+
+    #[test]
+    fn what_is_not_measured_of_a_target_that_was_reached_is_past_its_limit() {
+        let limits = Limits { critical: budgets("cert_days=14,total=1s"), warning: budgets("token_ttl=1h") };
+        let verdicts = |trial: &Trial| -> Vec<Verdict> {
+            let facts = Facts { trials: &[trial], pings: None, total_ms: 40.0, certificate_days: None, token: None };
+            facts.checks(&limits).iter().map(|check| check.verdict).collect()
+        };
+        let upgrade = Some(Duration::from_millis(10));
+        let reached = Trial { upgrade, ..Trial::default() };
+        assert_eq!(verdicts(&reached), [Verdict::Fail, Verdict::Pass, Verdict::Warn]);
+        let failure = Failure { phase: "tcp", reason: "connection refused".to_owned(), kind: Kind::Unreachable };
+        let unreached = Trial { failure: Some(failure), ..Trial::default() };
+        for trial in [Trial::default(), unreached] {
+            assert_eq!(verdicts(&trial), [Verdict::Skip, Verdict::Pass, Verdict::Skip]);
+        }
     }
 }

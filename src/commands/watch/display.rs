@@ -255,11 +255,10 @@ impl Display {
     fn record(&self, event: &Event) -> Result<(), Unwritable> {
         let label = &self.streams[event.stream].label;
         let Some(record) = telling::record(event, label) else { return Ok(()) };
-        write(&self.stdout, &record)?;
         if let Happening::Error { reason, .. } = &record.what {
             self.talk.error(&format!("{}: {reason}", label.name.trim_end()));
         }
-        Ok(())
+        write(&self.stdout, &record)
     }
 }
 

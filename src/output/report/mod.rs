@@ -19,6 +19,7 @@ use super::{Paint, clean};
 use crate::protocol::{Feed, Timestamp};
 
 pub use file::write;
+pub use nagios::unknown;
 pub use text::Detail;
 
 /// What a probe came to.

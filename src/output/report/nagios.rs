@@ -34,6 +34,13 @@ pub(super) fn render(report: &Report) -> String {
     text
 }
 
+/// What a plugin prints that has not come to a report.
+pub fn unknown(message: &str) -> String {
+    let lines = message.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let lines: Vec<_> = lines.map(clean).collect();
+    format!("VELOFLUX UNKNOWN - {}", lines.join("\n")).replace('|', "/")
+}
+
 /// `'metrics tcp'`: without what would end it.
 fn label(name: &str, key: &str) -> String {
     format!("'{} {key}'", clean(name).replace(['\'', '='], "_"))
@@ -67,7 +74,14 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::unknown;
     use crate::output::report::{Form, sample};
+
+    #[test]
+    fn what_did_not_come_to_a_report_is_unknown_and_has_no_performance_data() {
+        let told = unknown("`a|b` is wrong\n\n\x1b[2J try `--help`\n");
+        assert_eq!(told, "VELOFLUX UNKNOWN - `a/b` is wrong\n\\x1b[2J try `--help`");
+    }
 
     #[test]
     fn the_first_line_is_for_people_up_to_its_only_bar() {

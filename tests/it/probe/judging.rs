@@ -70,15 +70,24 @@ fn limits_are_budgets_or_warnings() {
         (&["--budget", "tcp=10s,total=10s", "-w", "loss=0%"][..], 0, "1 passed"),
         (&["--warning", "total=0s"], 0, "1 with warnings"),
         (&["--critical", "total=0s"], 1, "budget total: "),
-        (&["--budget", "cert_days=1000"], 0, "1 passed"),
+        (&["--budget", "cert_days=14"], 1, "budget cert_days: not measured, the connection is without TLS"),
+        (&["-c", "token_ttl=1h"], 1, "budget token_ttl: not measured, no token was sent that says when it expires"),
+        (&["-w", "tls=1s"], 0, "1 with warnings"),
     ] {
         let done = probe(&stub, &[&["metrics"], flags].concat()).run();
         assert_eq!(done.code, code, "{flags:?}: {}", done.stdout);
         assert!(done.stdout.contains(words), "{flags:?}: {}", done.stdout);
     }
-    let done = probe(&stub, &["metrics", "--budget", "tpc=1s"]).run();
-    assert_eq!(done.code, 2);
-    assert!(done.stderr.contains("the keys are dns, tcp"), "{}", done.stderr);
+    for (flags, words) in [
+        (&["--budget", "tpc=1s"][..], "the keys are dns, tcp"),
+        (&["--budget", "cadence=1ms"], "give `--messages 2` or more"),
+        (&["--warning", "cadence=1ms", "--messages", "1"], "give `--messages 2` or more"),
+        (&["--budget", "loss=0%", "--pings", "0"], "--pings"),
+    ] {
+        let done = probe(&stub, &[&["metrics"], flags].concat()).run();
+        assert_eq!(done.code, 2, "{flags:?}");
+        assert!(done.stderr.contains(words), "{flags:?}: {}", done.stderr);
+    }
 }
 
 #[test]

@@ -79,12 +79,16 @@ fn a_monitoring_system_gets_its_exit_codes_and_data_it_can_read() {
         (&["metrics", "-w", "tcp=0s"], 1, "WARNING"),
         (&["metrics", "-w", "tcp=0s", "-c", "total=0s"], 2, "CRITICAL"),
         (&["metrics", "status"], 2, "CRITICAL"),
-        (&["metrics", "--cacert", "/nonexistent"], 3, ""),
-        (&["metrics", "-w", "tcp"], 3, ""),
+        (&["metrics", "--cacert", "/nonexistent"], 3, "UNKNOWN"),
+        (&["metrics", "-w", "cadence=1s"], 3, "UNKNOWN"),
+        (&["metrics", "-w", "tcp"], 3, "UNKNOWN"),
+        (&["metrisc"], 3, "UNKNOWN"),
     ] {
         let done = nagios(flags);
         assert_eq!(done.code, code, "{flags:?}: {}{}", done.stdout, done.stderr);
-        assert!(code == 3 || done.stdout.starts_with(&format!("VELOFLUX {word} - ")), "{}", done.stdout);
+        assert!(done.stdout.starts_with(&format!("VELOFLUX {word} - ")), "{}", done.stdout);
+        let (line, has_data) = (done.stdout.lines().next().unwrap_or_default(), done.stdout.contains('|'));
+        assert_eq!((line.contains("error: "), has_data), (false, code != 3), "{}", done.stdout);
     }
     let done = nagios(&["metrics", "-w", "rtt_p95=1s", "-c", "rtt_p95=2s,loss=10%"]);
     let (_, data) = done.stdout.lines().next().and_then(|line| line.split_once(" | ")).expect("performance data");
@@ -157,6 +161,36 @@ fn a_report_that_cannot_be_written_is_a_failure() {
     assert!(done.stderr.contains(words), "{}", done.stderr);
     for report in ["junit", "yaml=x", "=x", "junit="] {
         assert_eq!(probe(&half(), &["metrics", "--report", report]).run().code, 2, "{report}");
+    }
+}
+
+#[test]
+fn targets_that_differ_in_their_query_only_are_told_apart_without_it() {
+    let stub = half();
+    let url = |key: &str| format!("{}/api/ws?key={key}", stub.url().replace("http", "ws"));
+    let urls = [url("hunter2"), url("hunter3"), url("hunter4")];
+    let flags = |format| ["--format", format, &urls[0], &urls[1], &urls[2]];
+    let done = probe(&stub, &flags("prometheus")).run();
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let mut series: Vec<&str> = done.stdout.lines().filter_map(|line| Some(line.rsplit_once(' ')?.0)).collect();
+    series.retain(|line| !line.starts_with('#'));
+    let all = series.len();
+    series.sort_unstable();
+    series.dedup();
+    assert_eq!(series.len(), all, "a sample stands twice: {}", done.stdout);
+    for number in [" #2", " #3"] {
+        assert!(done.stdout.contains(&format!("{number}\",url=")), "{}", done.stdout);
+    }
+    let nagios = probe(&stub, &flags("nagios")).run().stdout;
+    assert_eq!(nagios.matches(" total'=").count(), 3, "{nagios}");
+    assert!(!done.stdout.contains("hunter") && !nagios.contains("hunter"), "{nagios}{}", done.stdout);
+}
+
+#[test]
+fn a_reader_that_has_left_changes_no_exit_code() {
+    for (flags, code) in [(&["metrics"][..], 0), (&["status"], 1), (&["status", "--format", "nagios"], 2)] {
+        let done = probe(&half(), flags).unread().run();
+        assert_eq!((done.code, done.stderr.as_str()), (code, ""), "{flags:?}");
     }
 }
 

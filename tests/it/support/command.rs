@@ -58,6 +58,14 @@ impl Veloflux {
         self
     }
 
+    /// Its stdout is a pipe whose reader has left.
+    pub(crate) fn unread(mut self) -> Veloflux {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        self.command.stdout(writer);
+        self
+    }
+
     /// How long it may take. Default 30 s.
     pub(crate) fn within(mut self, deadline: Duration) -> Veloflux {
         self.deadline = deadline;
@@ -78,10 +86,9 @@ impl Veloflux {
         let deadline = self.deadline;
         let mut child = self.spawn();
         let (stdout, stderr) = (Said::default(), Said::default());
-        let readers = [
-            follow(child.stdout.take().expect("a pipe"), Arc::clone(&stdout)),
-            follow(child.stderr.take().expect("a pipe"), Arc::clone(&stderr)),
-        ];
+        let mut readers = vec![follow(child.stderr.take().expect("a pipe"), Arc::clone(&stderr))];
+        // None where it was given another one.
+        readers.extend(child.stdout.take().map(|pipe| follow(pipe, Arc::clone(&stdout))));
         Running { child, stdout, stderr, readers, deadline, started: Instant::now() }
     }
 
@@ -98,7 +105,7 @@ pub(crate) struct Running {
     child: Child,
     stdout: Said,
     stderr: Said,
-    readers: [JoinHandle<()>; 2],
+    readers: Vec<JoinHandle<()>>,
     deadline: Duration,
     started: Instant,
 }
