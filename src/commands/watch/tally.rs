@@ -84,6 +84,7 @@ impl Tally {
                     }
                 }
             }
+            What::Resumed(_) => {}
             What::Message(_) => {
                 summary.messages += 1;
                 if let Some(last) = stream.last_message.replace(event.instant) {
