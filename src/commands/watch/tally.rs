@@ -141,6 +141,11 @@ impl Tally {
         self.streams.iter().all(|stream| stream.summary.connections > 0)
     }
 
+    /// Whether a stream has lost its connection and has no other yet.
+    pub(super) fn any_down(&self) -> bool {
+        self.streams.iter().any(|stream| stream.down_since.is_some())
+    }
+
     /// What it comes to at `now`.
     pub(super) fn summary(&self, now: Instant) -> Summary {
         let streams = self.streams.iter().map(|stream| {
@@ -201,7 +206,7 @@ mod tests {
             let instant = start + Duration::from_secs(second);
             tally.count(&Event { stream: 0, at: Timestamp::now(), instant, what });
         }
-        assert!(tally.all_connected());
+        assert!(tally.all_connected() && tally.any_down());
         let summary = tally.summary(start + Duration::from_secs(20));
         let stream = &summary.streams[0];
         assert_eq!((stream.messages, stream.invalid, stream.connections, stream.pongs), (4, 1, 2, 1));
