@@ -43,7 +43,9 @@ impl Kind {
             What::Stale(_) => Some(Kind::Stale),
             What::Gap(_) => Some(Kind::Gap),
             What::Invalid(_) => Some(Kind::Invalid),
-            What::Message(_) | What::Pong(_) | What::Missed(_) | What::Retry(..) | What::End(_) => None,
+            What::Resumed(_) | What::Message(_) | What::Pong(_) | What::Missed(_) | What::Retry(..) | What::End(_) => {
+                None
+            }
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct Event {
 pub enum What {
     /// A connection was made.
     Open(Opened),
+    /// The server says whether what was missed since the last connection follows.
+    Resumed(Resumption),
     /// A message arrived.
     Message(Box<Received>),
     /// Something arrived that is no message of the feed; the connection stays.
@@ -61,6 +63,16 @@ pub struct Opened {
     pub phases: Phases,
     /// How long the handshake took.
     pub upgrade: Duration,
+}
+
+/// What a server says of the messages that were missed. Of servers that say less, less is known: nothing follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(default)]
+pub struct Resumption {
+    /// Whether everything since the last message follows; the snapshot does otherwise.
+    pub recovered: bool,
+    /// How many missed messages follow.
+    pub replayed: u64,
 }
 
 /// A message.
@@ -105,6 +117,17 @@ pub enum Ending {
         /// Whether there ever was a connection.
         connected: bool,
     },
+}
+
+impl Resumption {
+    /// Reads the message in which it is said. One that cannot be read promises nothing.
+    pub(super) fn parse(text: &str) -> Resumption {
+        #[derive(Deserialize)]
+        struct Said {
+            data: Resumption,
+        }
+        serde_json::from_str(text).map(|Said { data }| data).unwrap_or_default()
+    }
 }
 
 impl Received {
@@ -162,6 +185,21 @@ mod tests {
             assert_eq!(invalid.text.as_deref(), Some(text));
             assert_eq!(Received::foreign(text.to_owned()).text, text);
         }
+    }
+
+    #[test]
+    fn a_resumption_promises_what_it_says_and_nothing_else() {
+        for (data, recovered, replayed) in [
+            (r#"{"feed":"metrics","recovered":true,"replayed":3}"#, true, 3),
+            (r#"{"recovered":true}"#, true, 0),
+            (r#"{"recovered":false,"replayed":0}"#, false, 0),
+            (r#"{"recovered":"yes","replayed":3}"#, false, 0),
+            ("null", false, 0),
+        ] {
+            let said = Resumption::parse(&format!(r#"{{"type":"resumed","data":{data}}}"#));
+            assert_eq!(said, Resumption { recovered, replayed }, "{data}");
+        }
+        assert_eq!(Resumption::parse(r#"{"type":"resumed"}"#), Resumption::default());
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! A feed that is followed and has said nothing on its current connection is null: what an earlier connection said may
-//! have changed in between, and nothing is held that nobody says. A feed that is not followed is not there at all.
+//! have changed in between, and nothing is held that nobody says. It is set aside: a server that takes up the stream where
+//! it broke off sends what has changed since, and that is merged into it. A feed that is not followed is not there at all.
 
 use serde_json::{Map, Value};
 
@@ -23,19 +24,24 @@ const STATE: &str = "state";
 pub struct Folded {
     /// The current message's keys beside `state`.
     document: Value,
+    /// What lost connections said, by feed, until their feeds say something else.
+    aside: Map<String, Value>,
 }
 
 impl Folded {
     /// Nothing is known yet of the feeds that are followed.
     pub fn new(feeds: impl IntoIterator<Item = Feed>) -> Self {
         let state: Map<_, _> = feeds.into_iter().map(|feed| (feed.name().to_owned(), Value::Null)).collect();
-        Folded { document: Value::Object(Map::from_iter([(STATE.to_owned(), Value::Object(state))])) }
+        let document = Value::Object(Map::from_iter([(STATE.to_owned(), Value::Object(state))]));
+        Folded { document, aside: Map::new() }
     }
 
     /// Takes a message of a feed: the whole of it, `{"type":…,"data":…}`. What is no message of that feed, and an update
     /// of a backend that is not listed, changes nothing.
     pub fn apply(&mut self, feed: Feed, message: &Value) {
         let (kind, data) = (message["type"].as_str().unwrap_or_default(), &message["data"]);
+        // What is set aside ends with the message before this one: nothing can be taken up there any more.
+        self.aside.remove(feed.name());
         let known = &mut self.document[STATE][feed.name()];
         match (feed, kind, data) {
             (Feed::Backends, "backends", Value::Array(_)) => *known = data.clone(),
@@ -46,10 +52,30 @@ impl Folded {
         }
     }
 
-    /// The connection of a feed is lost: what it said is no longer known.
+    /// Whether anything is known of a feed.
+    pub fn knows(&self, feed: Feed) -> bool {
+        self.document[STATE].get(feed.name()).is_some_and(|known| !known.is_null())
+    }
+
+    /// A feed is over: what it said is no longer known.
     pub fn forget(&mut self, feed: Feed) {
-        if let Some(known) = self.document[STATE].get_mut(feed.name()) {
-            *known = Value::Null;
+        self.set_aside(feed);
+        self.aside.remove(feed.name());
+    }
+
+    /// The connection of a feed is lost: what it said is not known until it is [taken up](Folded::take_up). A connection
+    /// that was lost before it said anything leaves what the one before it said.
+    pub fn set_aside(&mut self, feed: Feed) {
+        let known = self.document[STATE].get_mut(feed.name()).map(Value::take);
+        if let Some(known) = known.filter(|known| !known.is_null()) {
+            self.aside.insert(feed.name().to_owned(), known);
+        }
+    }
+
+    /// A new connection goes on where the last one was lost: what was set aside is known again.
+    pub fn take_up(&mut self, feed: Feed) {
+        if let Some(known) = self.aside.remove(feed.name()) {
+            self.document[STATE][feed.name()] = known;
         }
     }
 
@@ -161,6 +187,34 @@ mod tests {
         folded.forget(Feed::Status);
         folded.forget(Feed::Billing);
         assert_eq!(state(&mut folded), json!({ "backends": [], "status": null }));
+    }
+
+    #[test]
+    fn what_was_set_aside_is_taken_up_unless_something_else_was_said() {
+        let item = |status: &str| json!({ "address": "a:1", "status": status });
+        let update = json!({ "type": "backends_update", "data": item("healthy") });
+        let mut folded = Folded::new([Feed::Backends]);
+        folded.apply(Feed::Backends, &backends(json!([item("unhealthy")])));
+        // The second connection is lost before it says anything.
+        for _ in 0..2 {
+            folded.set_aside(Feed::Backends);
+            assert!(!folded.knows(Feed::Backends));
+            assert_eq!(state(&mut folded), json!({ "backends": null }));
+        }
+        let mut other = folded.clone();
+        folded.take_up(Feed::Backends);
+        assert_eq!(state(&mut folded), json!({ "backends": [item("unhealthy")] }));
+        folded.apply(Feed::Backends, &update);
+        folded.take_up(Feed::Backends);
+        assert_eq!(state(&mut folded), json!({ "backends": [item("healthy")] }));
+        assert!(folded.knows(Feed::Backends));
+
+        other.apply(Feed::Backends, &update);
+        other.take_up(Feed::Backends);
+        assert_eq!(state(&mut other), json!({ "backends": null }), "an update says nothing without its list");
+        folded.forget(Feed::Backends);
+        folded.take_up(Feed::Backends);
+        assert!(!folded.knows(Feed::Backends), "what is over is not taken up");
     }
 
     #[test]

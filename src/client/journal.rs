@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::backoff::Retry;
-use super::event::{Ending, Event, Invalid, Opened, Received, What};
+use super::event::{Ending, Event, Invalid, Opened, Received, Resumption, What};
 use super::gap::Gap;
 use super::loss::{Loss, Verdict};
 use super::origin::Origin;
@@ -53,6 +53,10 @@ enum Said {
         proxy_us: Option<u64>,
         tls_us: Option<u64>,
         upgrade_us: u64,
+    },
+    Resumed {
+        recovered: bool,
+        replayed: u64,
     },
     Message {
         text: String,
@@ -216,6 +220,9 @@ impl From<&What> for Said {
                 tls_us: tls.map(micros),
                 upgrade_us: micros(*upgrade),
             },
+            What::Resumed(Resumption { recovered, replayed }) => {
+                Said::Resumed { recovered: *recovered, replayed: *replayed }
+            }
             What::Message(received) => Said::Message { text: received.text.clone() },
             What::Invalid(Invalid { text, problem }) => Said::Invalid { text: text.clone(), problem: problem.clone() },
             What::Gap(Gap { after, before, missed }) => Said::Gap { after: *after, before: *before, missed: *missed },
@@ -255,6 +262,7 @@ impl From<Said> for What {
                 let phases = Phases { dns, tcp, proxy: proxy_us.map(span), tls: tls_us.map(span) };
                 What::Open(Opened { peer, phases, upgrade: span(upgrade_us) })
             }
+            Said::Resumed { recovered, replayed } => What::Resumed(Resumption { recovered, replayed }),
             // What was no message of a feed stands there as invalid.
             Said::Message { text } => What::Message(Box::new(Received::foreign(text))),
             Said::Invalid { text, problem } => What::Invalid(Invalid { text, problem }),
@@ -291,6 +299,7 @@ mod tests {
         let phases = Phases { dns: None, tcp: Some(second), proxy: Some(second), tls: None };
         vec![
             What::Open(Opened { peer: ([127, 0, 0, 1], 80).into(), phases, upgrade: second }),
+            What::Resumed(Resumption { recovered: true, replayed: 3 }),
             What::Message(Box::new(Received::foreign(text.to_owned()))),
             What::Invalid(Invalid { text: Some(text.to_owned()), problem: "no `type`".to_owned() }),
             What::Gap(Gap { after: id(1), before: id(4), missed: 2 }),

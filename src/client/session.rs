@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::{self, Message as Frame};
 use super::backoff::{Backoff, Schedule, held};
 use super::connect::{Access, Connection, connect};
 use super::endpoint::Endpoint;
-use super::event::{Ending, Event, Invalid, Opened, Received, What};
+use super::event::{Ending, Event, Invalid, Opened, Received, Resumption, What};
 use super::gap::Sequence;
 use super::heartbeat::{Beat, Heartbeat, Pulse};
 use super::loss::{Loss, Verdict};
@@ -280,8 +280,8 @@ impl Session {
             },
         };
         if received.kind.as_deref() == Some(RESUMED) {
-            // What was not recovered shows as a gap in the numbers.
-            return Ok(false);
+            // What was not recovered shows as a gap in the numbers, too. It is no message of the feed and is not counted.
+            return voice.tell(What::Resumed(Resumption::parse(&received.text))).await.map(|()| false);
         }
         if let Some(gap) = received.id.and_then(|id| memory.sequence.follow(id)) {
             voice.tell(What::Gap(gap)).await?;

@@ -40,7 +40,7 @@ use crate::exit::Exit;
 use crate::expression::Expression;
 use crate::limits;
 use crate::output::record::{Happening, Record};
-use crate::output::{Talk, Unwritable, clean};
+use crate::output::{Talk, Unwritable};
 use crate::shutdown::Shutdown;
 use alarm::Alarm;
 use display::Display;
@@ -260,7 +260,8 @@ impl Watch {
         let written = self.display.show(event, document);
         self.without_reader(written)?;
         for doubt in self.gate.doubts() {
-            self.talk.say(&self.talk.paint.warning(&clean(&doubt)));
+            // Also to who wants to hear of errors only: a misspelt condition guards nothing.
+            self.talk.error(&doubt);
         }
         match verdict {
             Some(verdict) => self.conclude(verdict, Some(stream), now),
@@ -294,8 +295,8 @@ impl Watch {
         if let Some(exit) = signals.received() {
             return exit;
         }
-        let exit = self.course.exit(self.gate.until(), &self.tally);
-        if let Some(words) = self.course.words(exit, self.gate.until()) {
+        let exit = self.course.exit(&self.gate, &self.tally);
+        if let Some(words) = self.course.words(exit, &self.gate) {
             self.talk.error(&words);
         }
         match &self.recorder {

@@ -54,6 +54,7 @@
 
 mod evaluate;
 mod lexer;
+mod mention;
 mod misplaced;
 mod mistake;
 mod parser;
@@ -104,6 +105,11 @@ impl Expression {
     /// [`EvalError`] when the document has no answer: a path that leads to something of the wrong type, null included.
     pub fn test(&self, document: &Value) -> Result<bool, EvalError> {
         self.root.test(document)
+    }
+
+    /// Whether the answer may depend on what stands under this key of `.state`.
+    pub fn mentions(&self, key: &str) -> bool {
+        self.root.mentions(key)
     }
 
     /// The values the expression stands for: those a path with `[]` leads to, in one flat list, else exactly one.

@@ -54,6 +54,11 @@ impl Steps {
         self.0.iter().try_fold(from, step).unwrap_or(&Value::Null)
     }
 
+    /// Whether one of the two leads to a part of what the other leads to, or to the same.
+    pub(super) fn meet(&self, keys: &[&str]) -> bool {
+        self.0.iter().zip(keys).all(|(step, key)| matches!(step, Step::Key(own) if own == key))
+    }
+
     /// The last step, if it is a key.
     pub(super) fn last_key(&self) -> Option<&str> {
         match self.0.last()? {

@@ -298,7 +298,7 @@ impl Live {
                 fleet.link_mut(feed).lost(why, at.instant);
             }
             // Counted for the summary; on the screen they would say nothing that a person could act on.
-            What::Invalid(_) | What::Gap(_) | What::Pong(_) | What::Missed(_) | What::Lost(..) => {}
+            What::Resumed(_) | What::Invalid(_) | What::Gap(_) | What::Pong(_) | What::Missed(_) | What::Lost(..) => {}
         }
     }
 

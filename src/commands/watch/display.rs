@@ -247,8 +247,8 @@ impl Display {
             What::End(Ending::GaveUp { loss, lived, attempts, .. }) => {
                 self.talk.error(&format!("{}: {}", stream.label.name.trim_end(), failure(loss, *lived, *attempts)));
             }
-            // A loss is told together with what follows it.
-            What::Message(_) | What::Lost(..) | What::End(Ending::Enough | Ending::Stopped) => {}
+            // A loss is told together with what follows it, and what was not recovered as a gap.
+            What::Resumed(_) | What::Message(_) | What::Lost(..) | What::End(Ending::Enough | Ending::Stopped) => {}
         }
     }
 

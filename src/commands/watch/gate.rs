@@ -1,10 +1,13 @@
 //! The gate: whether what is waited for has come, and whether what must not happen has. Pure.
 //!
-//! With several servers, `--until` holds when it holds for each of them, `--fail-if` when it does for one. A condition that
-//! has no answer does not hold: the doubt is told once.
+//! With several servers, `--until` holds when it holds for each of them, `--fail-if` when it does for one. `--until` is asked
+//! when all of a server is known; `--fail-if` as soon as the feeds it asks about have said something, so that one that is
+//! paused does not disarm it. A condition that has no answer does not hold: the doubt is told once. A `--fail-if` that never
+//! had one has guarded nothing, and is no success.
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::knowledge::News;
@@ -17,6 +20,8 @@ pub(super) struct Gate {
     until: Option<Expression>,
     stable_for: Duration,
     fail_if: Option<Expression>,
+    /// Whether `fail_if` has had an answer.
+    answered: bool,
     /// Whether `until` holds, for each server.
     holds: Vec<bool>,
     /// Since when it has held for all of them.
@@ -40,6 +45,7 @@ impl Gate {
             until: args.until.clone(),
             stable_for: args.stable_for.unwrap_or_default(),
             fail_if: args.fail_if.clone(),
+            answered: false,
             holds: vec![false; servers],
             since: None,
             doubts: Doubts::default(),
@@ -56,6 +62,11 @@ impl Gate {
         self.fail_if.as_ref()
     }
 
+    /// What must not happen, if it could never be said whether it has.
+    pub(super) fn unanswered(&self) -> Option<&Expression> {
+        self.fail_if.as_ref().filter(|_| !self.answered)
+    }
+
     /// Whether anything is to be judged.
     pub(super) fn is_asked(&self) -> bool {
         self.until.is_some() || self.fail_if.is_some()
@@ -65,21 +76,18 @@ impl Gate {
     pub(super) fn judge(&mut self, news: News<'_>, now: Instant) -> Option<Verdict> {
         match news {
             News::None => return None,
-            News::Unknown(server) | News::Partly(server, _) => self.holds[server] = false,
-            News::Known(server, document) => {
-                let doubts = &mut self.doubts;
-                let mut test = |condition: &Option<Expression>| {
-                    condition.as_ref().is_some_and(|condition| {
-                        condition.test(document).unwrap_or_else(|error| {
-                            doubts.take(condition, &error);
-                            false
-                        })
-                    })
-                };
-                if test(&self.fail_if) {
+            News::Unknown(server) => self.holds[server] = false,
+            News::Partly(server, document) => {
+                self.holds[server] = false;
+                if self.fails(document) {
                     return Some(Verdict::Fail);
                 }
-                self.holds[server] = test(&self.until);
+            }
+            News::Known(server, document) => {
+                if self.fails(document) {
+                    return Some(Verdict::Fail);
+                }
+                self.holds[server] = self.doubts.test(self.until.as_ref(), document) == Some(true);
             }
         }
         if self.holds.iter().all(|holds| *holds) {
@@ -88,6 +96,17 @@ impl Gate {
             self.since = None;
         }
         self.ripen(now)
+    }
+
+    /// Whether `fail_if` holds. It is not asked about a feed that has said nothing: a list that is not known has no backends.
+    fn fails(&mut self, document: &Value) -> bool {
+        let is_known = |condition: &&Expression| {
+            let feeds = document["state"].as_object().into_iter().flatten();
+            !feeds.filter(|(_, said)| said.is_null()).any(|(feed, _)| condition.mentions(feed))
+        };
+        let answer = self.doubts.test(self.fail_if.as_ref().filter(is_known), document);
+        self.answered |= answer.is_some();
+        answer == Some(true)
     }
 
     /// When [`Gate::ripen`] has something to say, if nothing else happens before.
@@ -118,6 +137,12 @@ pub(super) struct Doubts {
 const DOUBTS_MAX: usize = 8;
 
 impl Doubts {
+    /// The answer of a condition, if there is one and it has one.
+    fn test(&mut self, condition: Option<&Expression>, document: &Value) -> Option<bool> {
+        let condition = condition?;
+        condition.test(document).map_err(|error| self.take(condition, &error)).ok()
+    }
+
     pub(super) fn take(&mut self, expression: &Expression, error: &EvalError) {
         let text = format!("`{expression}` has no answer: {error}");
         if self.known.len() < DOUBTS_MAX && !self.known.contains(&text) {
@@ -135,7 +160,7 @@ impl Doubts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn gate(until: &str, stable_for: u64, fail_if: Option<&str>, servers: usize) -> Gate {
         let read = |text: &str| Expression::parse_condition(text).expect(text);
@@ -179,8 +204,24 @@ mod tests {
         assert_eq!(gate.judge(News::Partly(1, &cpu(10)), now), None, "not all of it is known");
         assert_eq!(gate.judge(News::Known(1, &cpu(60)), now), None);
         assert_eq!(gate.judge(News::Known(1, &cpu(40)), now), Some(Verdict::Until(Duration::ZERO)));
-        assert_eq!(gate.judge(News::Partly(1, &cpu(90)), now), None, "what is not known yet is no failure");
         assert_eq!(gate.judge(News::Known(1, &cpu(90)), now), Some(Verdict::Fail));
+    }
+
+    #[test]
+    fn a_feed_that_says_nothing_disarms_no_fail_if_but_its_own() {
+        let now = Instant::now();
+        let mut gate = gate("healthy", 0, Some("count(.state.backends[].status == 'healthy') < 1"), 1);
+        let state = |backends: Value, metrics: Value| json!({ "state": { "backends": backends, "metrics": metrics } });
+        let (down, up) = (json!([{ "status": "unhealthy" }]), json!([{ "status": "healthy" }]));
+        assert_eq!(
+            gate.judge(News::Partly(0, &state(Value::Null, json!({}))), now),
+            None,
+            "nobody has said which there are"
+        );
+        assert!(gate.unanswered().is_some());
+        assert_eq!(gate.judge(News::Partly(0, &state(up, Value::Null)), now), None);
+        assert!(gate.unanswered().is_none());
+        assert_eq!(gate.judge(News::Partly(0, &state(down, Value::Null)), now), Some(Verdict::Fail));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! What is known of each server at the moment: what its feeds said on the connections they have now. Pure.
 //!
 //! Expressions are asked about it. A server is *known* once every feed of it that is watched has spoken on its current
-//! connection and is not stale: before that, no condition is judged, because nobody has said what it is about.
+//! connection and is not stale: before that, no condition is judged, because nobody has said what it is about. A feed that
+//! takes up an earlier connection has spoken when all that was missed has come: before that, it tells of the past. An update
+//! of what is not known says nothing.
 
 use serde_json::Value;
 
 use super::label::Label;
-use crate::client::event::{Ending, Event, What};
+use crate::client::event::{Ending, Event, Resumption, What};
 use crate::client::fold::Folded;
 use crate::protocol::Feed;
 
@@ -22,6 +24,8 @@ struct Stream {
     server: usize,
     feed: Option<Feed>,
     spoken: bool,
+    /// How many messages are still to come that were missed.
+    behind: u64,
 }
 
 /// What an event means for what is known.
@@ -57,7 +61,7 @@ impl Knowledge {
                 names.push(&label.server);
                 names.len() - 1
             });
-            streams.push(Stream { server, feed: label.feed, spoken: false });
+            streams.push(Stream { server, feed: label.feed, spoken: false, behind: 0 });
         }
         let feeds = |server| streams.iter().filter(move |stream: &&Stream| stream.server == server);
         let folded = |server| Folded::new(feeds(server).filter_map(|stream| stream.feed));
@@ -75,18 +79,35 @@ impl Knowledge {
         let (server, feed) = (stream.server, stream.feed);
         match &event.what {
             What::Message(received) => {
-                stream.spoken = true;
                 // A text that is no JSON, of a URL that is no feed, has no keys to ask about.
                 let message: Value = serde_json::from_str(&received.text).unwrap_or_default();
                 if let Some(feed) = feed {
                     self.servers[server].apply(feed, &message);
                 }
+                stream.behind = stream.behind.saturating_sub(1);
+                stream.spoken = stream.behind == 0 && feed.is_none_or(|feed| self.servers[server].knows(feed));
                 let known = self.streams.iter().filter(|stream| stream.server == server).all(|stream| stream.spoken);
                 let document = self.servers[server].document(message);
                 if known { News::Known(server, document) } else { News::Partly(server, document) }
             }
-            What::Lost(..) | What::End(Ending::Done | Ending::GaveUp { .. }) => {
-                stream.spoken = false;
+            What::Resumed(Resumption { recovered, replayed }) => {
+                if let Some(feed) = feed.filter(|_| *recovered) {
+                    self.servers[server].take_up(feed);
+                    stream.behind = *replayed;
+                    stream.spoken = *replayed == 0 && self.servers[server].knows(feed);
+                }
+                // It is no message, which a condition may be about: the next one is judged.
+                News::None
+            }
+            What::Lost(..) => {
+                (stream.spoken, stream.behind) = (false, 0);
+                if let Some(feed) = feed {
+                    self.servers[server].set_aside(feed);
+                }
+                News::Unknown(server)
+            }
+            What::End(Ending::Done | Ending::GaveUp { .. }) => {
+                (stream.spoken, stream.behind) = (false, 0);
                 if let Some(feed) = feed {
                     self.servers[server].forget(feed);
                 }
@@ -129,18 +150,55 @@ mod tests {
         let metrics = r#"{"type":"metrics","data":{"cpu":1}}"#;
         let status = r#"{"type":"status","data":{"status":"healthy"}}"#;
         let lost = || What::Lost(Loss::Broken(Fault::Closed), Duration::ZERO);
-        for (stream, what, told) in [
-            (0, message(metrics), "partly 0 {\"metrics\":{\"cpu\":1},\"status\":null}"),
-            (2, message(metrics), "known 1 {\"metrics\":{\"cpu\":1}}"),
-            (1, message(status), "known 0 {\"metrics\":{\"cpu\":1},\"status\":{\"status\":\"healthy\"}}"),
-            (0, lost(), "unknown 0"),
-            (1, message(status), "partly 0 {\"metrics\":null,\"status\":{\"status\":\"healthy\"}}"),
-            (1, What::Pong(Duration::ZERO), "nothing"),
-            (2, What::Stale(Duration::ZERO), "unknown 1"),
-            (2, message(metrics), "known 1 {\"metrics\":{\"cpu\":1}}"),
-            (2, What::End(Ending::Enough), "nothing"),
-            (2, What::End(Ending::Done), "unknown 1"),
-        ] {
+        tell(
+            &mut knowledge,
+            [
+                (0, message(metrics), "partly 0 {\"metrics\":{\"cpu\":1},\"status\":null}"),
+                (2, message(metrics), "known 1 {\"metrics\":{\"cpu\":1}}"),
+                (1, message(status), "known 0 {\"metrics\":{\"cpu\":1},\"status\":{\"status\":\"healthy\"}}"),
+                (0, lost(), "unknown 0"),
+                (1, message(status), "partly 0 {\"metrics\":null,\"status\":{\"status\":\"healthy\"}}"),
+                (1, What::Pong(Duration::ZERO), "nothing"),
+                (2, What::Stale(Duration::ZERO), "unknown 1"),
+                (2, message(metrics), "known 1 {\"metrics\":{\"cpu\":1}}"),
+                (2, What::End(Ending::Enough), "nothing"),
+                (2, What::End(Ending::Done), "unknown 1"),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_a_lost_connection_said_is_known_again_when_all_that_was_missed_has_come() {
+        let origin = Origin { feed: Some(Feed::Backends), server: "a:1".to_owned(), url: String::new() };
+        let mut knowledge = Knowledge::new(&Label::all(&[origin]));
+        let list = r#"{"type":"backends","data":[{"address":"b:1","status":"unhealthy"}]}"#;
+        let update = |status| {
+            message(&format!(r#"{{"type":"backends_update","data":{{"address":"b:1","status":"{status}"}}}}"#))
+        };
+        let known = |status: &str| format!(r#" 0 {{"backends":[{{"address":"b:1","status":"{status}"}}]}}"#);
+        let lost = || What::Lost(Loss::Broken(Fault::Closed), Duration::ZERO);
+        let resumed = |recovered, replayed| What::Resumed(Resumption { recovered, replayed });
+        tell(
+            &mut knowledge,
+            [
+                (0, message(list), &format!("known{}", known("unhealthy"))),
+                (0, lost(), "unknown 0"),
+                (0, resumed(true, 2), "nothing"),
+                (0, update("degraded"), &format!("partly{}", known("degraded"))),
+                (0, update("healthy"), &format!("known{}", known("healthy"))),
+                (0, lost(), "unknown 0"),
+                (0, resumed(true, 0), "nothing"),
+                (0, update("healthy"), &format!("known{}", known("healthy"))),
+                (0, lost(), "unknown 0"),
+                (0, resumed(false, 0), "nothing"),
+                (0, update("healthy"), "partly 0 {\"backends\":null}"),
+                (0, message(list), &format!("known{}", known("unhealthy"))),
+            ],
+        );
+    }
+
+    fn tell<const N: usize>(knowledge: &mut Knowledge, course: [(usize, What, &str); N]) {
+        for (stream, what, told) in course {
             let event = Event { stream, at: Timestamp::now(), instant: Instant::now(), what };
             let news = match knowledge.take(&event) {
                 News::None => "nothing".to_owned(),

@@ -1,11 +1,10 @@
 //! The outcome: what a watch came to, as an exit code and in words. Pure.
 
-use super::gate::Verdict;
+use super::gate::{Gate, Verdict};
 use super::tally::Tally;
 use crate::client::event::Ending;
 use crate::client::loss::Verdict as Prospect;
 use crate::exit::Exit;
-use crate::expression::Expression;
 
 /// What has become of a watch so far.
 #[derive(Debug)]
@@ -31,23 +30,33 @@ impl Default for Course {
 }
 
 impl Course {
-    /// The exit code, where no signal has come. A gate that was not passed is no success, however calm the end.
-    pub(super) fn exit(&self, until: Option<&Expression>, tally: &Tally) -> Exit {
-        match self {
+    /// The exit code, where no signal has come. A gate that was not passed is no success, however calm the end, and neither
+    /// is one that could not be judged: because it never had an answer, or because nobody is there at the end.
+    pub(super) fn exit(&self, gate: &Gate, tally: &Tally) -> Exit {
+        let exit = match self {
             Course { verdict: Some(Verdict::Fail), .. } | Course { stale: true, .. } => Exit::Failed,
             Course { verdict: Some(Verdict::Until(_)), .. } => Exit::Done,
             Course { unreadable: true, .. } => Exit::Usage,
             Course { late: true, .. } => Exit::Deadline,
             Course { over: true, worst, .. } if !tally.all_connected() => worse(*worst, Exit::Unreachable),
-            Course { worst: Exit::Done, .. } if until.is_some() => Exit::Deadline,
+            Course { over: true, worst, .. } if gate.is_asked() && tally.any_down() => worse(*worst, Exit::Lost),
+            Course { worst: Exit::Done, .. } if gate.until().is_some() => Exit::Deadline,
             Course { worst, .. } => *worst,
-        }
+        };
+        if exit == Exit::Done && gate.unanswered().is_some() { Exit::Failed } else { exit }
     }
 
     /// Why, where nobody has said it yet.
-    pub(super) fn words(&self, exit: Exit, until: Option<&Expression>) -> Option<String> {
-        match (exit, until) {
+    pub(super) fn words(&self, exit: Exit, gate: &Gate) -> Option<String> {
+        match (exit, gate.until()) {
             (Exit::Failed, _) if self.stale => Some("a feed was stale, and `--on-stale` is `fail`".to_owned()),
+            (Exit::Failed, _) => {
+                gate.unanswered().map(|never| format!("`{never}` never had an answer, so nobody knows whether it held"))
+            }
+            // Who gave up has said so.
+            (Exit::Lost, _) if self.over && self.worst == Exit::Done => {
+                Some("the time is up, and a connection is lost".to_owned())
+            }
             (Exit::Deadline, Some(until)) => Some(format!("the time is up, and `{until}` does not hold")),
             (Exit::Deadline, None) => Some("the time is up, and not every feed has sent what was asked for".to_owned()),
             _ => None,

@@ -84,6 +84,7 @@ impl Tally {
                     }
                 }
             }
+            What::Resumed(_) => {}
             What::Message(_) => {
                 summary.messages += 1;
                 if let Some(last) = stream.last_message.replace(event.instant) {
@@ -138,6 +139,11 @@ impl Tally {
     /// Whether every stream was connected at least once.
     pub(super) fn all_connected(&self) -> bool {
         self.streams.iter().all(|stream| stream.summary.connections > 0)
+    }
+
+    /// Whether a stream has lost its connection and has no other yet.
+    pub(super) fn any_down(&self) -> bool {
+        self.streams.iter().any(|stream| stream.down_since.is_some())
     }
 
     /// What it comes to at `now`.
@@ -200,7 +206,7 @@ mod tests {
             let instant = start + Duration::from_secs(second);
             tally.count(&Event { stream: 0, at: Timestamp::now(), instant, what });
         }
-        assert!(tally.all_connected());
+        assert!(tally.all_connected() && tally.any_down());
         let summary = tally.summary(start + Duration::from_secs(20));
         let stream = &summary.streams[0];
         assert_eq!((stream.messages, stream.invalid, stream.connections, stream.pongs), (4, 1, 2, 1));

@@ -39,7 +39,7 @@ pub(super) fn record<'a>(event: &'a Event, label: &'a Label) -> Option<Record<'a
             let exit = super::exit_of(ending, true) as u8;
             Happening::Error { reason: failure(loss, *lived, *attempts), exit }
         }
-        What::Message(_) | What::Pong(_) | What::Missed(_) => return None,
+        What::Resumed(_) | What::Message(_) | What::Pong(_) | What::Missed(_) => return None,
         What::End(Ending::Enough | Ending::Stopped | Ending::Done) => return None,
     };
     Some(Record { what, feed: label.feed, server: Some(&label.server), at: event.at })

@@ -7,6 +7,23 @@ use serde_json::json;
 
 use super::*;
 
+#[test]
+fn a_feed_is_mentioned_where_the_answer_may_depend_on_it() {
+    for (text, mentioned) in [
+        (".data.cpu > 1", &[][..]),
+        (".state.metrics.cpu > 1", &["metrics"]),
+        ("healthy and .state.metrics.cpu > 1", &["backends", "metrics", "status", "health"]),
+        (r#"count(.state.backends[].status == "healthy") < 2"#, &["backends"]),
+        ("not has(.state.status) or len(.state.backends) > 3", &["backends", "status"]),
+        ("any(.state[].status == 'unhealthy')", &["backends", "metrics", "status", "billing", "health"]),
+    ] {
+        let expression = Expression::parse_condition(text).expect(text);
+        let feeds = ["backends", "metrics", "status", "billing", "health"];
+        let found: Vec<&str> = feeds.into_iter().filter(|feed| expression.mentions(feed)).collect();
+        assert_eq!(found, mentioned, "{text}");
+    }
+}
+
 /// A watch of every feed: a backend is down, the newest message is a `metrics`.
 fn document() -> Value {
     json!({

@@ -126,6 +126,41 @@ fn a_condition_without_an_answer_is_told_once_and_does_not_hold() {
 }
 
 #[test]
+fn what_must_not_hold_is_no_success_when_nobody_could_say_whether_it_does() {
+    let stub = Stub::sending(&[&metrics(1), &metrics(2)]);
+    for flags in [&["-n", "2"][..], &["--until", ".data.cpu < 50"]] {
+        let done = watch(&stub, &[&["--fail-if", ".data.cqu > 90", "--quiet"], flags].concat()).run();
+        assert_eq!(done.code, 1, "{flags:?}: {}", done.stderr);
+        assert!(done.stderr.contains("error: `.data.cqu > 90` has no answer: "), "{flags:?}: {}", done.stderr);
+        assert!(done.stderr.contains("`.data.cqu > 90` never had an answer"), "{flags:?}: {}", done.stderr);
+    }
+    let silent = Stub::sending(&[]);
+    let done = watch(&silent, &["--fail-if", ".data.cpu > 90", "-d", "200ms"]).run();
+    assert_eq!(done.code, 1, "nothing was judged: {}", done.stderr);
+}
+
+#[test]
+fn a_feed_that_is_silent_does_not_disarm_what_is_asked_of_another() {
+    // It sends the same on every path, which is no message of the feed `status`.
+    let stub = Stub::sending(&[&metrics(1)]);
+    let done = watch(&stub, &["status", "--fail-if", ".state.metrics.cpu > 12"]).within(PATIENCE).run();
+    assert_eq!(done.code, 1, "{}", done.stderr);
+}
+
+#[test]
+fn who_is_not_there_at_the_end_has_not_been_found_good() {
+    let stub = Stub::websocket(|mut socket, _| {
+        socket.send(Message::text(metrics(1))).expect("the client reads");
+        close(socket, 1012, "retry_after_ms=60000");
+    });
+    let flags = ["--fail-if", ".data.cpu > 90", "-d", "300ms"];
+    let done = watch(&stub, &flags).run();
+    assert_eq!(done.code, 5, "{}", done.stderr);
+    assert!(done.stderr.contains("the time is up, and a connection is lost"), "{}", done.stderr);
+    assert_eq!(watch(&stub, &flags[2..]).run().code, 0, "nothing was asked");
+}
+
+#[test]
 fn a_mistake_in_a_condition_is_pointed_at() {
     let stub = Stub::sending(&[]);
     for flag in ["--until", "--fail-if", "--select"] {
