@@ -213,7 +213,7 @@ mod tests {
         let lines = log(5);
         let foreign = b"hello\n".to_vec();
         for (older, newer, name, number) in [
-            (lines[..3].concat(), [&lines[3..], &[foreign.clone()]].concat().concat(), "log", 3),
+            (lines[..3].concat(), [&lines[3..], std::slice::from_ref(&foreign)].concat().concat(), "log", 3),
             ([&lines[..], &[foreign]].concat().concat(), Vec::new(), "log.1", 6),
         ] {
             std::fs::write(folder.path().join("log.1"), older).expect("a file of ours");
