@@ -47,10 +47,10 @@ complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l feeds-public
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s n -l count -d 'Leave after N messages of each feed' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -s d -l duration -d 'Leave after this time' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l timeout -d 'Fail (124) if what is waited for, by --count or --until, has not come in this time' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l timeout -d 'Fail (124) if what is waited for has not come in this time; needs --count or --until' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l until -d 'Leave (0) when this holds, for example `healthy` or `.state.metrics.cpu < 50`' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l stable-for -d 'How long it has to hold without a break' -r
-complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l fail-if -d 'Fail (1) at once when this holds' -r
+complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l fail-if -d 'Fail (1) at once when this holds, and at the end if it never had an answer' -r
 complete -c veloflux -n "__fish_veloflux_using_subcommand watch" -l format -d 'How messages are written' -r -f -a "text\t'One line a message, for people'
 json\t'One JSON record a line, for programs'
 raw\t'The server\'s own bytes, one message a line'"

@@ -491,6 +491,10 @@ pub const RETRY_HINT_MAX: Duration = Duration::from_secs(300);
 /// How long an end waits for the other's half of the closing handshake.
 pub const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
+/// Keys that a watch keeps of one backend. The contract has about twenty; a server that sends ever new ones in its updates
+/// is not given ever more memory: keys past it are left out.
+pub const BACKEND_KEYS_MAX: usize = 64;
+
 /// Events of one command that wait to be written. A reader that falls behind slows the reading down, and the server skips.
 pub const EVENTS_WAITING_MAX: usize = 256;
 

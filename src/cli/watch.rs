@@ -35,7 +35,7 @@ pub struct WatchArgs {
     #[arg(short, long, value_name = "DURATION", value_parser = positive)]
     pub duration: Option<Duration>,
 
-    /// Fail (124) if what is waited for, by --count or --until, has not come in this time
+    /// Fail (124) if what is waited for has not come in this time; needs --count or --until
     #[arg(long, value_name = "DURATION", value_parser = positive)]
     pub timeout: Option<Duration>,
 

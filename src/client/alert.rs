@@ -1,7 +1,8 @@
 //! Alerts: which events are worth waking somebody, and how often. Pure; the [`courier`] carries them out.
 //!
 //! A feed that flaps must not send a hundred mails: of one kind of event of one stream, one alert goes out in each
-//! cooldown, and the next one says how many were held back.
+//! cooldown, and the next one says how many were held back. That a stream is given up is never held back: nothing comes
+//! behind it.
 
 pub mod courier;
 mod exec;
@@ -19,7 +20,7 @@ use super::event::{Ending, What};
 pub enum Kind {
     /// A connection was made.
     Open,
-    /// A connection was lost, or could not be made and is given up.
+    /// A connection was lost, or is given up.
     Lost,
     /// A feed is silent for too long.
     Stale,
@@ -38,8 +39,7 @@ impl Kind {
     pub fn of(what: &What) -> Option<Kind> {
         match what {
             What::Open(_) => Some(Kind::Open),
-            // The loss of a connection that was made has been told when it was lost.
-            What::Lost(..) | What::End(Ending::GaveUp { lived: None, .. }) => Some(Kind::Lost),
+            What::Lost(..) | What::End(Ending::GaveUp { .. }) => Some(Kind::Lost),
             What::Stale(_) => Some(Kind::Stale),
             What::Gap(_) => Some(Kind::Gap),
             What::Invalid(_) => Some(Kind::Invalid),
@@ -92,9 +92,53 @@ impl Cooldown {
     }
 }
 
+impl Cooldown {
+    /// Whether it goes out at `now` that a stream is given up: always, unless the loss for which it is has gone out itself.
+    /// That was told where a connection had been made, and nothing was held back since.
+    pub fn conclude(&mut self, kind: Kind, stream: usize, told: Told, now: Instant) -> Option<u64> {
+        if !self.kinds.contains(&kind) {
+            return None;
+        }
+        let before = self.last.insert((kind, Some(stream)), (now, 0)).map(|(_, held_back)| held_back);
+        match (told, before) {
+            (Told::Lost, Some(0)) => None,
+            _ => Some(before.unwrap_or_default()),
+        }
+    }
+}
+
+/// What was told of the loss for which a stream is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// That the connection was lost.
+    Lost,
+    /// Nothing: there was no connection.
+    Nothing,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_stream_is_told_in_any_cooldown() {
+        let now = Instant::now();
+        let cooldown = || Cooldown::new(vec![Kind::Lost], Duration::from_secs(60));
+        for (losses, told, admitted) in [
+            (0, Told::Nothing, Some(0)),
+            (1, Told::Nothing, Some(0)),
+            (1, Told::Lost, None),
+            (3, Told::Nothing, Some(2)),
+            (3, Told::Lost, Some(2)),
+        ] {
+            let mut cooldown = cooldown();
+            for _ in 0..losses {
+                cooldown.admit(Kind::Lost, Some(0), now);
+            }
+            assert_eq!(cooldown.conclude(Kind::Lost, 0, told, now), admitted, "{losses} losses, told {told:?}");
+        }
+        assert_eq!(cooldown().conclude(Kind::Stale, 0, Told::Nothing, now), None, "nobody wants it");
+    }
 
     #[test]
     fn a_flapping_feed_sends_one_alert_in_each_cooldown() {

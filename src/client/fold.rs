@@ -15,6 +15,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::limits;
 use crate::protocol::Feed;
 
 const STATE: &str = "state";
@@ -90,12 +91,19 @@ impl Folded {
     }
 }
 
-/// Replaces the keys of every backend with the update's address. A list that is not there yet stays so.
+/// Replaces the keys of every backend with the update's address, and adds those it has not yet, up to
+/// [`BACKEND_KEYS_MAX`](limits::BACKEND_KEYS_MAX). A list that is not there yet stays so.
 fn merge(backends: &mut Value, update: &Map<String, Value>) {
     let Some(address) = update.get("address").filter(|address| address.is_string()) else { return };
     let list = backends.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut);
     for backend in list.filter(|backend| backend.get("address") == Some(address)) {
-        backend.extend(update.clone());
+        for (key, value) in update {
+            if let Some(known) = backend.get_mut(key) {
+                *known = value.clone();
+            } else if backend.len() < limits::BACKEND_KEYS_MAX {
+                backend.insert(key.clone(), value.clone());
+            }
+        }
     }
 }
 
@@ -187,6 +195,21 @@ mod tests {
         folded.forget(Feed::Status);
         folded.forget(Feed::Billing);
         assert_eq!(state(&mut folded), json!({ "backends": [], "status": null }));
+    }
+
+    #[test]
+    fn ever_new_keys_do_not_take_ever_more_memory() {
+        let mut folded = Folded::new([Feed::Backends]);
+        folded.apply(Feed::Backends, &backends(json!([{ "address": "a:1", "status": "healthy" }])));
+        for n in 0..2 * limits::BACKEND_KEYS_MAX {
+            let data = json!({ "address": "a:1", "status": format!("s{n}"), format!("k{n}"): n });
+            folded.apply(Feed::Backends, &json!({ "type": "backends_update", "data": data }));
+        }
+        let backend = &state(&mut folded)["backends"][0];
+        assert_eq!(backend.as_object().expect("a backend").len(), limits::BACKEND_KEYS_MAX);
+        let last = limits::BACKEND_KEYS_MAX - 3;
+        assert_eq!((&backend[&format!("k{last}")], &backend[&format!("k{}", last + 1)]), (&json!(last), &Value::Null));
+        assert_eq!(backend["status"], format!("s{}", 2 * limits::BACKEND_KEYS_MAX - 1), "known keys go on");
     }
 
     #[test]

@@ -91,6 +91,12 @@ struct Watch {
 impl Watch {
     fn begin(args: &WatchArgs, saved: &ClientSettings, talk: Talk) -> Result<(Watch, Source, Signals), Failure> {
         let usage = |error: &dyn ToString| Failure::new(Exit::Usage, error.to_string());
+        // It would end with 124 whatever came. Clap can refuse it, but not say what was probably meant.
+        if args.timeout.is_some() && args.count.is_none() && args.gate.until.is_none() {
+            let words = "`--timeout` limits the wait for `--count` or `--until`, and neither is given; \
+                         `--duration` leaves after a time";
+            return Err(usage(&words));
+        }
         let setup = Setup::new(&args.connection, saved)?;
         let shutdown = Shutdown::new();
         let replay = args.recording.replay.as_ref().map(|path| {

@@ -56,7 +56,9 @@ impl Lines {
     }
 
     fn update(&mut self, update: &BackendUpdate) -> String {
-        let before = self.backends.insert(update.address.clone(), update.status);
+        // Who is not in the list is not remembered: a server could name ever new ones.
+        let known = self.backends.get_mut(&update.address);
+        let before = known.map(|known| std::mem::replace(known, update.status));
         let status = match before {
             Some(before) if before != update.status => {
                 format!("{} -> {}", self.paint.health(before), self.paint.health(update.status))
@@ -208,7 +210,14 @@ mod tests {
     fn a_change_shows_what_it_was_before() {
         let mut lines = Lines::new(Paint::PLAIN);
         assert_eq!(lines.line(&message("{\"type\":\"backends\",\"data\":[]}")), "no backends");
-        assert_eq!(lines.line(&update("healthy", "null")), "127.0.0.1:8081  healthy  1.3 ms");
+        for (status, line) in [("unhealthy", "unhealthy"), ("healthy", "healthy  1.3 ms")] {
+            let line = format!("127.0.0.1:8081  {line}");
+            assert_eq!(lines.line(&update(status, "null")), line, "who is in no list is not remembered");
+        }
+        lines.line(&message(
+            "{\"type\":\"backends\",\"data\":[{\"address\":\"127.0.0.1:8081\",\"pool\":\"web\",\"weight\":1,\
+             \"status\":\"healthy\",\"last_check\":null}]}",
+        ));
         assert_eq!(
             lines.line(&update("healthy", "\"connection refused\"")),
             "127.0.0.1:8081  healthy  last check: connection refused",

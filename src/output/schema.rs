@@ -21,7 +21,11 @@ pub type Key = (&'static str, &'static str, &'static str);
 pub const SHARED: &[Key] = &[
     ("type", "string", "what happened"),
     ("feed", "string|null", "the feed, null for a URL that is none and for what concerns all"),
-    ("server", "string|null", "host and port, null for what concerns all"),
+    (
+        "server",
+        "string|null",
+        "host and port, and the path before the feeds where servers share them; null for what concerns all",
+    ),
     ("at", "string", "when, RFC 3339 in UTC with milliseconds"),
 ];
 
@@ -118,7 +122,7 @@ pub const RECORD_TYPES: &[RecordType] = &[
             ("elapsed_ms", "integer", "how long the watch ran"),
             ("streams", "array", "one entry a stream"),
             ("streams[].feed", "string|null", "the feed"),
-            ("streams[].server", "string", "host and port"),
+            ("streams[].server", "string", "host and port, and the path where servers share them"),
             ("streams[].messages", "integer", "messages received"),
             ("streams[].missed", "integer", "messages never seen"),
             ("streams[].invalid", "integer", "what arrived and was no message"),

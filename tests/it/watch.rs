@@ -226,6 +226,11 @@ fn what_a_server_sends_cannot_steer_the_terminal() {
 fn the_time_is_up_in_two_ways() {
     let stub = Stub::sending(&[&metrics(1)]);
     assert_eq!(watch(&stub, &["-d", "200ms"]).run().code, 0);
+    for flags in [&["--timeout", "200ms"][..], &["--timeout", "200ms", "--fail-if", ".data.cpu > 90"]] {
+        let done = watch(&stub, flags).run();
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "nothing to wait for: {}", done.stderr);
+        assert!(done.stderr.contains("`--duration` leaves after a time"), "{}", done.stderr);
+    }
     let done = watch(&stub, &["-n", "2", "--timeout", "200ms"]).run();
     assert_eq!(done.code, 124);
     assert!(done.stderr.contains("the time is up"), "{}", done.stderr);

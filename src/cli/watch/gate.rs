@@ -19,7 +19,7 @@ pub struct GateArgs {
     #[arg(long, value_name = "DURATION", requires = "until", value_parser = positive)]
     pub stable_for: Option<Duration>,
 
-    /// Fail (1) at once when this holds
+    /// Fail (1) at once when this holds, and at the end if it never had an answer
     #[arg(long, value_name = "EXPR", value_parser = condition)]
     pub fail_if: Option<Expression>,
 }

@@ -9,9 +9,9 @@ use super::label::Label;
 use super::telling;
 use crate::cli::{AlertArgs, AlertOn};
 use crate::client::alert::courier::{Courier, Finished, Hook, Undelivered};
-use crate::client::alert::{Alert, Cooldown, Kind};
+use crate::client::alert::{Alert, Cooldown, Kind, Told};
 use crate::client::connect::Access;
-use crate::client::event::Event;
+use crate::client::event::{Ending, Event, What};
 use crate::limits;
 use crate::net::http::HttpClient;
 use crate::output::Talk;
@@ -66,7 +66,17 @@ impl Alarm {
             if let Happening::Invalid { text: Some(text), .. } = &mut record.what {
                 *text = &text[..text.floor_char_boundary(limits::ALERT_EXCERPT_BYTES_MAX)];
             }
-            self.raise(kind, Some(event.stream), event.instant, &record);
+            if self.couriers.is_empty() {
+                return;
+            }
+            let admitted = match &event.what {
+                What::End(Ending::GaveUp { lived, .. }) => {
+                    let told = if lived.is_some() { Told::Lost } else { Told::Nothing };
+                    self.cooldown.conclude(kind, event.stream, told, event.instant)
+                }
+                _ => self.cooldown.admit(kind, Some(event.stream), event.instant),
+            };
+            self.send(kind, admitted, &record);
         }
     }
 
@@ -75,7 +85,13 @@ impl Alarm {
         if self.couriers.is_empty() {
             return;
         }
-        let Some(held_back) = self.cooldown.admit(kind, stream, now) else { return };
+        let admitted = self.cooldown.admit(kind, stream, now);
+        self.send(kind, admitted, record);
+    }
+
+    /// Sends what was admitted, with how many of its like were held back before it.
+    fn send(&self, kind: Kind, admitted: Option<u64>, record: &Record<'_>) {
+        let Some(held_back) = admitted else { return };
         let json = serde_json::to_string(&Sent { record, held_back });
         let json = json.expect("records have text keys and finite numbers");
         for courier in &self.couriers {

@@ -54,18 +54,12 @@ impl<'a> News<'a> {
 impl Knowledge {
     /// Nothing is known.
     pub(super) fn new(labels: &[Label]) -> Knowledge {
-        let mut names: Vec<&str> = Vec::new();
-        let mut streams = Vec::new();
-        for label in labels {
-            let server = names.iter().position(|name| *name == label.server).unwrap_or_else(|| {
-                names.push(&label.server);
-                names.len() - 1
-            });
-            streams.push(Stream { server, feed: label.feed, spoken: false, behind: 0 });
-        }
+        let stream = |label: &Label| Stream { server: label.place, feed: label.feed, spoken: false, behind: 0 };
+        let streams: Vec<Stream> = labels.iter().map(stream).collect();
+        let servers = streams.iter().map(|stream| stream.server + 1).max().unwrap_or_default();
         let feeds = |server| streams.iter().filter(move |stream: &&Stream| stream.server == server);
         let folded = |server| Folded::new(feeds(server).filter_map(|stream| stream.feed));
-        Knowledge { servers: (0..names.len()).map(folded).collect(), streams }
+        Knowledge { servers: (0..servers).map(folded).collect(), streams }
     }
 
     /// How many servers there are.

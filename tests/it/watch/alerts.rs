@@ -29,9 +29,10 @@ fn a_loss_is_told_before_the_watch_ends_and_only_once_in_a_while() {
     assert_eq!((done.code, stub.connections()), (5, 4), "{}", done.stderr);
     assert!(!done.stdout.contains("noise") && done.stderr.contains("noise"), "results are ours alone");
     let alerts = alerts(&file);
-    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert_eq!(alerts.len(), 2, "{alerts:?}");
     assert_eq!((&alerts[0]["type"], &alerts[0]["cause"]), (&"lost".into(), &"1011".into()));
     assert_eq!((&alerts[0]["feed"], &alerts[0]["held_back"]), (&"metrics".into(), &0.into()));
+    assert_eq!((&alerts[1]["type"], &alerts[1]["held_back"]), (&"error".into(), &3.into()), "it is given up");
 
     std::fs::remove_file(&file).expect("it was there");
     let every = watch(&stub, &["--exec", &command, "--max-attempts", "3", "--cooldown", "0s", "--on", "lost,open"]);

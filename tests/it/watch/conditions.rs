@@ -148,6 +148,28 @@ fn a_feed_that_is_silent_does_not_disarm_what_is_asked_of_another() {
 }
 
 #[test]
+fn servers_below_two_paths_of_one_address_are_two() {
+    let stub = Stub::start(|stream, _| {
+        let mut head = [0; 16];
+        let sick = stream.peek(&mut head).is_ok() && String::from_utf8_lossy(&head).starts_with("GET /sick/");
+        let Ok(mut socket) = tokio_tungstenite::tungstenite::accept(stream) else { return };
+        let list = backends(&[if sick { "unhealthy" } else { "healthy" }]);
+        socket.send(Message::text(list)).expect("the client reads");
+        while socket.read().is_ok() {}
+    });
+    let (well, sick) = (format!("{}/well", stub.url()), format!("{}/sick", stub.url()));
+    let flags = ["--server", &sick, "--until", "healthy", "--timeout", "500ms", "--json"];
+    let done = follow("backends", &well, &flags).run();
+    assert_eq!(done.code, 124, "only one of the two is healthy: {}", done.stderr);
+    let records = records(&done.stdout);
+    let named = |path: &str| {
+        let name = format!("127.0.0.1:{}{path}", stub.port);
+        records.iter().any(|record| record["type"] == "message" && record["server"] == name.as_str())
+    };
+    assert!(named("/well") && named("/sick"), "{}", done.stdout);
+}
+
+#[test]
 fn who_is_not_there_at_the_end_has_not_been_found_good() {
     let stub = Stub::websocket(|mut socket, _| {
         socket.send(Message::text(metrics(1))).expect("the client reads");
