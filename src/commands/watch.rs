@@ -15,6 +15,7 @@ mod pace;
 mod source;
 mod tally;
 mod telling;
+mod watchdog;
 
 use std::sync::Arc;
 
@@ -50,6 +51,7 @@ use label::Label;
 use outcome::{Course, exit_of, worse};
 use source::{Moment, Next, Replay, Source};
 use tally::Tally;
+use watchdog::Watchdog;
 
 /// Runs the command.
 pub(super) async fn run(args: WatchArgs, saved: &ClientSettings) -> Exit {
@@ -80,6 +82,7 @@ struct Watch {
     shutdown: Shutdown,
     over_at: Option<Instant>,
     late_at: Option<Instant>,
+    watchdog: Watchdog,
     /// Whether more is wanted than to listen: an end that the server chose is too early then.
     waiting: bool,
     /// Whether there is a verdict to come to, for which nobody has to read what is shown.
@@ -138,8 +141,15 @@ impl Watch {
             }
         };
         let begun = source.begun().unwrap_or(begun.instant);
+        let (over_at, late_at) =
+            (args.duration.map(|duration| begun + duration), args.timeout.map(|timeout| begun + timeout));
         let fail_when_stale = args.stale.on_stale == OnStale::Fail;
         let asked = args.gate.until.is_some() || args.gate.fail_if.is_some() || args.select.is_some();
+        let judging =
+            args.count.is_some() || args.gate.until.is_some() || args.gate.fail_if.is_some() || fail_when_stale;
+        // The clock of a replay is that of its recording.
+        let deadline = [over_at, late_at].into_iter().flatten().min().filter(|_| matches!(source, Source::Live { .. }));
+        let watchdog = Watchdog::new(deadline, if judging { Exit::Deadline } else { Exit::Done });
         let knowledge = Knowledge::new(&labels);
         let watch = Watch {
             recorder,
@@ -150,13 +160,11 @@ impl Watch {
             alarm: Alarm::new(&args.alerts, &setup.access, talk),
             talk,
             shutdown,
-            over_at: args.duration.map(|duration| begun + duration),
-            late_at: args.timeout.map(|timeout| begun + timeout),
+            over_at,
+            late_at,
+            watchdog,
             waiting: args.count.is_some() || args.gate.until.is_some(),
-            judging: args.count.is_some()
-                || args.gate.until.is_some()
-                || args.gate.fail_if.is_some()
-                || fail_when_stale,
+            judging,
             fail_when_stale,
             labels,
             course: Course::default(),
@@ -191,7 +199,9 @@ impl Watch {
         let exit = self.exit(signals);
         // Half of the time that is left before a signal ends the process: the goodbyes have had theirs.
         let patience = if signals.received().is_some() { limits::CLOSE_GRACE / 2 } else { limits::ALERT_TIMEOUT };
+        self.watchdog.know(exit);
         let ended = self.display.end(self.tally.summary(now.instant), exit, now.at);
+        drop(self.watchdog);
         self.alarm.finish(patience).await;
         match ended {
             Ok(()) => exit,
@@ -290,6 +300,7 @@ impl Watch {
         let feed = label.and_then(|label| label.feed);
         let record = Record { what, feed, server: label.map(|label| label.server.as_str()), at: now.at };
         self.alarm.raise(kind, stream, now.instant, &record);
+        self.watchdog.know(if matches!(verdict, Verdict::Fail) { Exit::Failed } else { Exit::Done });
         let written = self.display.verdict(&record, &verdict, stream);
         self.course.verdict = Some(verdict);
         self.shutdown.begin();

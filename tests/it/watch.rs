@@ -276,6 +276,26 @@ fn a_watch_that_judges_comes_to_its_verdict_without_a_reader() {
 }
 
 #[test]
+fn a_reader_that_has_stopped_reading_does_not_hold_it_past_its_deadline() {
+    let stub = Stub::websocket(|mut socket, _| {
+        let mut number = 1;
+        while socket.send(Message::text(metrics(number))).is_ok() {
+            number += 1;
+        }
+    });
+    for (flags, code) in [
+        (&["-d", "300ms"][..], 0),
+        (&["--until", ".data.cpu > 99", "--timeout", "300ms"], 124),
+        (&["--fail-if", ".data.cpu > 99", "-d", "300ms"], 124),
+    ] {
+        // Nobody takes anything out of its pipe.
+        let mut child = watch(&stub, &[flags, &["--json", "-q"]].concat()).spawn();
+        let status = eventually(PATIENCE, || child.try_wait().expect("our child").ok_or_else(|| "it runs".to_owned()));
+        assert_eq!(status.code(), Some(code), "{flags:?}");
+    }
+}
+
+#[test]
 fn head_gets_its_line_and_nobody_says_anything() {
     let stub = Stub::websocket(|mut socket, _| {
         let mut number = 1;

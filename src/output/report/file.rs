@@ -11,13 +11,19 @@ use std::path::{Path, PathBuf};
 /// What the system says; a regular file is what it was.
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
     match fs::metadata(path) {
-        Ok(found) if found.is_file() => replace(&fs::canonicalize(path)?, text),
+        Ok(found) if found.is_file() && !is_descriptor(path) => replace(&fs::canonicalize(path)?, text),
         // A device or a FIFO; a folder is refused as it is opened.
-        Ok(_) => fill(fs::OpenOptions::new().write(true).open(path)?, text),
+        Ok(_) => fill(fs::OpenOptions::new().append(true).open(path)?, text),
         // A link to what is not there yet, which stays, too.
         Err(error) if error.kind() == io::ErrorKind::NotFound => replace(&behind(path)?, text),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the name stands for a file that somebody has open: a new one in its place would take the old from them, such as
+/// the log that is our stdout.
+fn is_descriptor(path: &Path) -> bool {
+    ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc/self/fd"].iter().any(|descriptor| path.starts_with(descriptor))
 }
 
 /// Writes a new file beside `path`, and gives it its name.
@@ -114,5 +120,17 @@ mod tests {
         write(&link, "report").expect("it takes everything");
         assert!(fs::metadata(&link).expect("it is there").file_type().is_char_device());
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 2);
+    }
+    #[test]
+    fn a_file_that_is_open_is_added_to() {
+        use std::os::fd::AsRawFd;
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log");
+        fs::write(&path, "before\n").expect("writable");
+        let log = fs::OpenOptions::new().append(true).open(&path).expect("it is there");
+        write(Path::new(&format!("/proc/self/fd/{}", log.as_raw_fd())), "report").expect("writable");
+        (&log).write_all(b"after\n").expect("writable");
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "before\nreport\nafter\n");
     }
 }
