@@ -64,6 +64,8 @@ pub fn verify(path: &Path) -> Result<Report, Broken> {
     let mut files = older(path);
     files.push(path.to_owned());
     let mut chain = Chain::default();
+    // The last line that ends: where a piece that nothing follows has to be.
+    let mut end = None;
     for file in &files {
         let unreadable = |error| Broken::Unreadable { file: file.clone(), error };
         let mut reader = BufReader::new(File::open(file).map_err(unreadable)?);
@@ -77,7 +79,10 @@ pub fn verify(path: &Path) -> Result<Report, Broken> {
             number += 1;
             let broken = |why| Broken::Chain { file: file.clone(), line: number, why };
             match line.strip_suffix(b"\n") {
-                Some(line) => chain.take(line).map_err(broken)?,
+                Some(line) => {
+                    chain.take(line).map_err(broken)?;
+                    end = Some((file, number));
+                }
                 None if read as u64 == AUDIT_LINE_BYTES_MAX => {
                     return Err(broken("it is longer than any that we write".to_owned()));
                 }
@@ -86,9 +91,9 @@ pub fn verify(path: &Path) -> Result<Report, Broken> {
         }
     }
     let Chain { lines, torn, unfinished, piece, first_seq, last_seq, first, last, hash } = chain;
-    if piece.is_some() {
+    if let (Some(_), Some((file, line))) = (piece, end) {
         let why = "it is none of ours, and no line after it says that it was torn".to_owned();
-        return Err(Broken::Chain { file: path.to_owned(), line: lines + torn + 1, why });
+        return Err(Broken::Chain { file: file.clone(), line, why });
     }
     if first_seq > 1 && !is_full(path) {
         let why = format!("it has the number {first_seq}: the lines before it are gone, and no rotation took them");
@@ -199,6 +204,25 @@ mod tests {
         }
         let foreign = [whole.clone(), vec![b"hello\n".to_vec()]].concat();
         assert_eq!(at(&foreign), 6, "something foreign was put behind");
+    }
+
+    #[test]
+    fn a_foreign_end_is_named_by_its_own_file_and_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log");
+        let lines = log(5);
+        let foreign = [b"hello\n".to_vec()];
+        for (older, newer, name, number) in [
+            (lines[..3].concat(), [&lines[3..], &foreign].concat().concat(), "log", 3),
+            ([&lines[..], &foreign].concat().concat(), Vec::new(), "log.1", 6),
+        ] {
+            std::fs::write(folder.path().join("log.1"), older).expect("a file of ours");
+            std::fs::write(&path, newer).expect("a file of ours");
+            match verify(&path) {
+                Err(Broken::Chain { file, line, .. }) => assert_eq!((file, line), (folder.path().join(name), number)),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]
