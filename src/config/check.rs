@@ -33,7 +33,13 @@ fn options<'t>(section: &mut Section<'t>, report: &mut Report<'t>) -> ProbeOptio
     };
     let method = section.read(report, "method", text);
     let path = section.read(report, "path", text);
-    let status = section.read(report, "status", |raw| raw.list()?.map(statuses).collect());
+    let status =
+        section.read(report, "status", |raw| match raw.list()?.map(statuses).collect::<Result<Vec<_>, _>>()? {
+            none if none.is_empty() => {
+                Err("is empty, and no answer would be good; list what is, or leave it out".to_owned())
+            }
+            statuses => Ok(statuses),
+        });
     let body = section.read(report, "body", text);
     let body_matches = section.read(report, "body_matches", text);
     let json_pointer = section.read(report, "json_pointer", text);

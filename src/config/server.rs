@@ -42,6 +42,7 @@ impl Server {
         let trusted_proxies =
             section.read(report, "trusted_proxies", |raw| raw.list()?.map(|item| network(item.text()?)).collect());
         let drain_timeout = section.read(report, "drain_timeout", |raw| match raw.duration()? {
+            Duration::ZERO => Err("no time; every connection would be cut off; write at least `1ms`".to_owned()),
             timeout if timeout <= DRAIN_TIMEOUT_MAX => Ok(timeout),
             _ => Err(format!("too long; write at most `{}`", crate::duration::format(DRAIN_TIMEOUT_MAX))),
         });
@@ -108,8 +109,14 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// They would be compared as they stand there, and never fit.
+const NO_WILDCARDS: &str = "wildcards are not known; list each name";
+
 /// A host as it stands in a `Host` header, without its port.
 fn host(text: &str) -> Result<String, String> {
+    if text.contains('*') {
+        return Err(format!("`{}`: {NO_WILDCARDS}", text.escape_debug()));
+    }
     match url::Host::parse(text) {
         Ok(host) if !text.contains(':') || text.starts_with('[') => Ok(host.to_string()),
         _ => Err(format!(
@@ -122,9 +129,15 @@ fn host(text: &str) -> Result<String, String> {
 /// A network, or a single address.
 fn network(text: &str) -> Result<IpNet, String> {
     let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    parsed.map(|network| network.trunc()).ok_or_else(|| {
-        format!("`{}` is not a network; write for example `10.0.0.0/8` or `10.0.0.5`", text.escape_debug())
-    })
+    match parsed {
+        Some(network) if network.prefix_len() == 0 => Err(format!(
+            "`{network}` is everybody, and whoever connects could say to come from anywhere; list the networks of the proxies"
+        )),
+        Some(network) => Ok(network.trunc()),
+        None => {
+            Err(format!("`{}` is not a network; write for example `10.0.0.0/8` or `10.0.0.5`", text.escape_debug()))
+        }
+    }
 }
 
 /// An origin in the form in which browsers send it.
@@ -134,6 +147,9 @@ fn origin(text: &str) -> Result<String, String> {
         format!("`{}` is not an origin; {star}write for example `https://ops.example.com`", text.escape_debug())
     };
     let url = Url::parse(text).map_err(|_| bad())?;
+    if text.contains('*') {
+        return Err(format!("`{}`: {NO_WILDCARDS}", text.escape_debug()));
+    }
     let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     let anonymous = url.username().is_empty() && url.password().is_none();
     if !matches!(url.scheme(), "http" | "https") || !bare || !anonymous {
@@ -211,7 +227,17 @@ mod tests {
         ] {
             assert_eq!(origin(text).as_deref(), Ok(kept));
         }
-        for text in ["*", "null", "ops.example.com", "https://a/b", "https://u@a", "ftp://a", "https://a?x", ""] {
+        for text in [
+            "*",
+            "https://*.example.com",
+            "null",
+            "ops.example.com",
+            "https://a/b",
+            "https://u@a",
+            "ftp://a",
+            "https://a?x",
+            "",
+        ] {
             assert!(origin(text).is_err(), "{text}");
         }
     }

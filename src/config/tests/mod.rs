@@ -278,3 +278,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn values_that_never_work_or_let_everybody_in_are_refused() {
+    check(
+        "[server]\nallowed_origins = [\"https://*.example.com\"]\nhosts = [\"*.example.com\"]\ndrain_timeout = \"0s\"\n\
+         trusted_proxies = [\"0.0.0.0/0\"]\n[[check]]\nname = \"a\"\nurl = \"http://a\"\nstatus = []",
+        &[
+            "2: `allowed_origins` in [server]: `https://*.example.com`: wildcards are not known; list each name",
+            "3: `hosts` in [server]: `*.example.com`: wildcards are not known; list each name",
+            "4: `drain_timeout` in [server]: no time; every connection would be cut off; write at least `1ms`",
+            "5: `trusted_proxies` in [server]: `0.0.0.0/0` is everybody, and whoever connects could say to come from \
+             anywhere; list the networks of the proxies",
+            "9: `status` in [[check]]: is empty, and no answer would be good; list what is, or leave it out",
+        ],
+    );
+    let all = given("[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"::/0\"]", |_| {}).expect_err("refused");
+    assert!(all.contains("`::/0` is everybody"), "{all}");
+    good("[server]\ndrain_timeout = \"1ms\"\ntrusted_proxies = [\"0.0.0.0/1\"]");
+}
