@@ -211,10 +211,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("log");
         let lines = log(5);
-        let foreign = b"hello\n".to_vec();
+        let foreign = [b"hello\n".to_vec()];
         for (older, newer, name, number) in [
-            (lines[..3].concat(), [&lines[3..], std::slice::from_ref(&foreign)].concat().concat(), "log", 3),
-            ([&lines[..], &[foreign]].concat().concat(), Vec::new(), "log.1", 6),
+            (lines[..3].concat(), [&lines[3..], &foreign].concat().concat(), "log", 3),
+            ([&lines[..], &foreign].concat().concat(), Vec::new(), "log.1", 6),
         ] {
             std::fs::write(folder.path().join("log.1"), older).expect("a file of ours");
             std::fs::write(&path, newer).expect("a file of ours");

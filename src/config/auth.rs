@@ -59,6 +59,7 @@ pub(super) fn read<'t>(
     keep_apart(
         report,
         known(&control, &server.state_dir).as_ref(),
+        jwt.as_ref().and_then(|jwt| jwt.secret.as_ref()),
         feed_token_file.as_ref().zip(feed_token.as_ref()),
         tokens_file.as_ref().zip(roll.as_ref()),
     );
@@ -66,7 +67,7 @@ pub(super) fn read<'t>(
         control,
         feeds: if public || !guarded { FeedAccess::Public } else { FeedAccess::Restricted(feed_token) },
         roll: roll.unwrap_or_default(),
-        jwt: jwt.and_then(|jwt| jwt),
+        jwt: jwt.and_then(|jwt| jwt.verifier),
         query_tokens: query_tokens.is_some_and(|item| item.value),
     }
 }
@@ -99,6 +100,7 @@ fn known(control: &ControlToken, state_dir: &Path) -> Option<Secret> {
 fn keep_apart(
     report: &mut Report<'_>,
     control: Option<&Secret>,
+    signing: Option<&Secret>,
     feed: Option<(&Item<PathBuf>, &Secret)>,
     roll: Option<(&Item<PathBuf>, &Roll)>,
 ) {
@@ -114,9 +116,25 @@ fn keep_apart(
             ),
         );
     }
+    if let (Some(signing), Some((file, token))) = (signing, feed)
+        && signing == token
+    {
+        let path = report.resolve(file.place, &file.value);
+        report.problem(
+            file.place,
+            format_args!(
+                "`{}` holds the secret of [auth.jwt]: whoever reads the feeds could sign tokens; write another token there",
+                path.display()
+            ),
+        );
+    }
     let Some((file, roll)) = roll else { return };
     let path = report.resolve(file.place, &file.value);
-    for (name, token) in [("control token", control), ("token of `feed_token_file`", feed.map(|(_, token)| token))] {
+    for (name, token) in [
+        ("control token", control),
+        ("secret of [auth.jwt]", signing),
+        ("token of `feed_token_file`", feed.map(|(_, token)| token)),
+    ] {
         if let Some(line) = token.and_then(|token| roll.line_of(token.expose())) {
             report.problem(
                 file.place,

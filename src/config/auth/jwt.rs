@@ -7,16 +7,26 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::warn_if_open;
+use super::{contents, warn_if_open};
 use crate::access::{JwtAlgorithm, JwtSettings, KeyPlace, Verifier};
 use crate::config::report::Report;
 use crate::config::section::{Item, Raw, Section, closest};
 use crate::net::route::is_loopback;
+use crate::secret::Secret;
 
 const TITLE: &str = "[auth.jwt]";
 
-/// None: there is no such table. The inner `None`: there is one, and what is wrong with it is noted.
-pub(super) fn read<'t>(auth: &mut Section<'t>, report: &mut Report<'t>) -> Option<Option<Arc<Verifier>>> {
+/// What the table says.
+#[derive(Default)]
+pub(super) struct Jwt {
+    /// None: what is wrong with it is noted.
+    pub(super) verifier: Option<Arc<Verifier>>,
+    /// The secret of HS256, if it could be a token, too.
+    pub(super) secret: Option<Secret>,
+}
+
+/// None: there is no such table.
+pub(super) fn read<'t>(auth: &mut Section<'t>, report: &mut Report<'t>) -> Option<Jwt> {
     let mut section = auth.table(report, "jwt", TITLE);
     let there = section.is_there();
     let algorithms =
@@ -45,33 +55,35 @@ pub(super) fn read<'t>(auth: &mut Section<'t>, report: &mut Report<'t>) -> Optio
     let (Some(keys), None) = (keys.next(), keys.next()) else {
         report
             .problem(place, format_args!("{TITLE} needs one of `key_file`, `jwks_file` and `jwks_url`, and only one"));
-        return Some(None);
+        return Some(Jwt::default());
     };
     let Some(Item { value: algorithms, place: at }) = algorithms else {
         report.problem(
             place,
             format_args!("`algorithms` is missing in {TITLE}; write for example `algorithms = [\"EdDSA\"]`"),
         );
-        return Some(None);
+        return Some(Jwt::default());
     };
     if algorithms.is_empty() || (algorithms.len() > 1 && matches!(keys, KeyPlace::Key(_))) {
         report.problem(
             at,
             format_args!("`algorithms` in {TITLE}: one key is for one algorithm; a key set may be for several"),
         );
-        return Some(None);
+        return Some(Jwt::default());
     }
     if algorithms.contains(&JwtAlgorithm::Hs256) && !matches!(keys, KeyPlace::Key(_)) {
         report.problem(
             at,
             format_args!("`algorithms` in {TITLE}: the secret of HS256 stands in a `key_file`, never in a set"),
         );
-        return Some(None);
+        return Some(Jwt::default());
     }
+    let mut secret = None;
     if let (true, KeyPlace::Key(path)) = (algorithms.contains(&JwtAlgorithm::Hs256), &keys)
         && let Ok(file) = fs::metadata(path)
     {
         warn_if_open(report, path, file.permissions().mode());
+        secret = contents(path).ok().and_then(|(text, _)| Secret::token(&text).ok());
     }
     let settings = JwtSettings {
         algorithms,
@@ -80,12 +92,11 @@ pub(super) fn read<'t>(auth: &mut Section<'t>, report: &mut Report<'t>) -> Optio
         issuer: issuer.map(|item| item.value),
     };
     let blame = key.map(|item| item.place).or(set.map(|item| item.place)).unwrap_or(place);
-    Some(
-        Verifier::new(settings)
-            .inspect_err(|why| report.problem(blame, format_args!("{TITLE}: {why}")))
-            .ok()
-            .map(Arc::new),
-    )
+    let verifier = Verifier::new(settings)
+        .inspect_err(|why| report.problem(blame, format_args!("{TITLE}: {why}")))
+        .ok()
+        .map(Arc::new);
+    Some(Jwt { verifier, secret })
 }
 
 fn algorithm(raw: Raw<'_>) -> Result<JwtAlgorithm, String> {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use sha2::{Digest, Sha256};
+
 use super::*;
 use crate::secret::Secret;
 
@@ -195,4 +197,29 @@ fn one_token_in_two_places_is_refused() {
         let refused = given(&format!("{state}{place} = {path:?}"), |_| {}).expect_err(place);
         assert!(refused.contains("the control token"), "{refused}");
     }
+}
+
+#[test]
+fn the_secret_that_signs_tokens_is_no_token_itself() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (key, roll) = (dir.path().join("key"), dir.path().join("roll"));
+    let secret = "a-secret-that-is-long-enough-for-HS256";
+    fs::write(&key, secret).expect("a file");
+    let hash: String = Sha256::digest(secret).iter().map(|byte| format!("{byte:02x}")).collect();
+    fs::write(&roll, format!("{hash} viewer board\n")).expect("a file");
+    let jwt = format!("[auth.jwt]\nalgorithms = [\"HS256\"]\nkey_file = {key:?}");
+    check(
+        &format!("[auth]\nfeed_token_file = {key:?}\n{jwt}"),
+        &[&format!(
+            "2: `{}` holds the secret of [auth.jwt]: whoever reads the feeds could sign tokens; write another token there",
+            key.display()
+        )],
+    );
+    check(
+        &format!("[auth]\ntokens_file = {roll:?}\n{jwt}"),
+        &[&format!(
+            "2: `{}`: line 1: is the hash of the secret of [auth.jwt]; give everybody a token of their own",
+            roll.display()
+        )],
+    );
 }
