@@ -370,9 +370,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_names_its_phase() {
-        let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let port = free.local_addr().expect("bound").port();
-        drop(free);
+        let (_held, address) = crate::net::tests::deserted();
+        let port = address.port();
         let error = dial(peer("127.0.0.1", port), soon()).await.expect_err("nobody listens");
         assert_eq!(error.phase, Phase::Tcp);
         assert_eq!(error.to_string(), format!("127.0.0.1:{port}: connection refused"));

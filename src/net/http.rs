@@ -268,6 +268,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::net::tests::deserted;
     use crate::net::tls::{Sessions, TlsOptions, client_config};
 
     fn client(deadline: Duration) -> HttpClient {
@@ -318,7 +319,8 @@ mod tests {
         let silent = client(Duration::from_millis(300)).send(post(&address)).await.expect_err("it says nothing");
         assert_eq!(silent, Failed::Answering(Fault::Network("no answer in time".to_owned())));
         asked.await.expect("no panic");
-        let gone = client(PATIENT).send(post(&address)).await.expect_err("nobody listens any more");
+        let (_held, address) = deserted();
+        let gone = client(PATIENT).send(post(&address.to_string())).await.expect_err("nobody listens");
         assert_eq!(gone, Failed::Connecting(Fault::Refused));
     }
 

@@ -18,3 +18,18 @@ pub use fault::Fault;
 pub use resolve::resolve;
 pub use route::Route;
 pub use target::{BadTarget, Target};
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use socket2::{Domain, Socket, Type};
+
+    /// An address at which nobody listens, and nobody else can while the socket is held.
+    pub(super) fn deserted() -> (Socket, SocketAddr) {
+        let held = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        held.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+        let address = held.local_addr().expect("bound").as_socket().expect("an address of IP");
+        (held, address)
+    }
+}
