@@ -41,7 +41,7 @@ function webToken(seconds, claims = {}) {
   return `${head}.${createHmac('sha256', SECRET).update(head).digest('base64url')}`;
 }
 
-const guarded = { config: `[auth]\nfeed_token_file = "HOME/token"\n[auth.jwt]\nalgorithms = ["HS256"]\nkey_file = "HOME/secret"\n`, files: { secret: SECRET } };
+const guarded = { config: `[auth]\nfeed_token_file = "HOME/readers"\n[auth.jwt]\nalgorithms = ["HS256"]\nkey_file = "HOME/secret"\n`, files: { secret: SECRET, readers: 'a-token-of-readers-0123456789' } };
 
 test('every feed arrives, is valid, and a restart or a kill is over by itself', async () => {
   const server = await serve({ args: ['--backend', 'web=127.0.0.1:1', '--check', 'database=tcp://127.0.0.1:1'] });
