@@ -29,7 +29,7 @@ complete -c veloflux -n "__fish_veloflux_needs_command" -s V -l version -d 'Prin
 complete -c veloflux -n "__fish_veloflux_needs_command" -f -a "serve" -d 'Measure a fleet and stream it'
 complete -c veloflux -n "__fish_veloflux_needs_command" -f -a "watch" -d 'Follow feeds, one line a message'
 complete -c veloflux -n "__fish_veloflux_needs_command" -f -a "probe" -d 'Try feeds and URLs once, and time every phase'
-complete -c veloflux -n "__fish_veloflux_needs_command" -f -a "control" -d 'Ask a server to update, pause or resume its feeds'
+complete -c veloflux -n "__fish_veloflux_needs_command" -f -a "control" -d 'Ask a server to update or pause its feeds, drain a backend, or read its settings again'
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -s c -l config -d 'Settings file (TOML)' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -l verify-audit -d 'Follow an audit log from its first line to its last, say whether it is intact, and leave' -r -F
 complete -c veloflux -n "__fish_veloflux_using_subcommand serve" -s l -l listen -d 'Where to listen; port 0 takes a free one' -r

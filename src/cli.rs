@@ -56,7 +56,7 @@ pub enum Command {
     /// Times name lookup, TCP, TLS, upgrade, first message, pings and close of each target. Every wait has a deadline.
     #[command(after_long_help = help::page("probe"))]
     Probe(ProbeArgs),
-    /// Ask a server to update, pause or resume its feeds
+    /// Ask a server to update or pause its feeds, drain a backend, or read its settings again
     ///
     /// The token of a server started on this machine by this user is found by itself.
     #[command(after_long_help = help::page("control"))]

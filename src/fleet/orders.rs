@@ -215,7 +215,9 @@ impl Fleet {
         for subject in &gone {
             self.intents.remove(subject).await;
         }
-        self.changes.send_modify(|count| *count += 1);
+        if !gone.is_empty() {
+            self.changes.send_modify(|count| *count += 1);
+        }
         !gone.is_empty()
     }
 
@@ -230,12 +232,16 @@ impl Fleet {
     /// Words for the status about orders that are not so: those for backends that are there, and those for others.
     pub fn complaints(&self, backends: &[Backend]) -> Vec<String> {
         let there: HashSet<Subject> = backends.iter().filter(|one| one.intent.is_some()).map(subject).collect();
-        // A source that does not answer has its own words.
-        let listing = |source: &str| self.source(source).is_none_or(|poller| poller.standing().fault.is_none());
-        let read = |source: &str| self.source(source).is_none_or(|poller| poller.standing().readings > 0);
-        let orphans = self.intents.all().into_iter().filter(|(subject, _)| {
-            subject.source != CHECK && !there.contains(subject) && listing(&subject.source) && read(&subject.source)
-        });
+        // A source that does not answer, or has not yet, has its own words.
+        let is_read = |source: &str| {
+            let standing = self.source(source).map(|poller| poller.standing());
+            standing.is_none_or(|standing| standing.fault.is_none() && standing.readings > 0)
+        };
+        let orphans = self
+            .intents
+            .all()
+            .into_iter()
+            .filter(|(subject, _)| subject.source != CHECK && !there.contains(subject) && is_read(&subject.source));
         let orphans = orphans.map(|(Subject { source, pool, address }, intent)| {
             let what = wanted(&intent);
             format!("backend {address} of pool `{pool}` is to be {what}, and source `{source}` does not list it")
