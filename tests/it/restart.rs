@@ -207,9 +207,17 @@ fn before_a_restart_each_client_is_told_a_moment_of_its_own() {
 
 #[test]
 fn restarts_under_load_turn_nobody_away_and_a_watch_goes_on() {
-    let home = home();
+    let manager = Manager::new();
+    let home = Arc::clone(&manager.home);
     let (listener, address) = listener();
-    let mut server = Activated::start(&listener, home.path());
+    let start = || {
+        let mut command = Activated::command(&listener, home.path(), "1");
+        let server = Activated(command.env("NOTIFY_SOCKET", manager.path()).spawn().expect("a shell"));
+        // Before that a signal would end it as it ends any program.
+        while !manager.told().contains(&"READY=1".to_owned()) {}
+        server
+    };
+    let mut server = start();
     let done = Arc::new(AtomicBool::new(false));
     let answered = Arc::new(AtomicU64::new(0));
     let knock = |path: &'static str| {
@@ -231,7 +239,7 @@ fn restarts_under_load_turn_nobody_away_and_a_watch_goes_on() {
         let before = answered.load(Ordering::Relaxed);
         server.signal(Signal::USR2);
         assert_eq!(server.ended().code(), Some(0));
-        server = Activated::start(&listener, home.path());
+        server = start();
         eventually(PATIENCE, || match answered.load(Ordering::Relaxed) - before {
             enough if enough > 20 => Ok(()),
             few => Err(format!("{few} answers since the restart")),
