@@ -89,7 +89,8 @@ pub const SOURCE_INTERVAL: Duration = Duration::from_secs(2);
 /// Intervals without a reading after which what a source last said says nothing any more.
 pub const SOURCE_MISSES_MAX: u32 = 3;
 
-/// How long a counter of a source is remembered that is not there any more. One that comes back later counts as a new one.
+/// How long a counter of a source is remembered that is not there any more, or whose marks an earlier run has left. One that
+/// comes back later counts as a new one.
 pub const COUNTER_MEMORY: Duration = Duration::from_secs(24 * 3600);
 
 /// Counters of one source that are remembered, beside those that are there.
@@ -166,8 +167,13 @@ pub const TICKETS_MAX: usize = 10_000;
 
 // ---- usage ----------------------------------------------------------------------------------------------------------
 
-/// Time between two bookings, and so the most usage that `kill -9` can lose. One transaction a second is no load.
+/// Time between two bookings, and so the most usage of our own that `kill -9` can lose; what sources count is counted again.
+/// One transaction a second is no load.
 pub const BOOKING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How old the marks of a source may become in the ledger while it counts nothing. After [`COUNTER_MEMORY`] they are no
+/// longer gone by, and a disk need not be kept awake meanwhile.
+pub const MARKS_REFRESH: Duration = Duration::from_secs(3600);
 
 /// Longest wait for a ledger that another program has locked. Shorter than the wait for the next booking, which tries
 /// again anyway, and short enough that a start is not held up.

@@ -50,7 +50,7 @@ impl World {
         let requests = Arc::new(Requests::default());
         let fleet = Fleet::new(&settings, Arc::clone(&requests), Arc::clone(&permits));
         let dependencies = Monitor::new(dependency_checks(&settings), permits);
-        let meter = Meter::open(&settings.state_dir, settings.tariff.clone(), Arc::clone(&requests.metered));
+        let meter = Meter::open(&settings.state_dir, settings.tariff.clone(), Arc::clone(&requests));
         let audit = Trail::open(settings.audit.as_deref());
         let vitals = Arc::new(Vitals::new(&settings.state_dir, Arc::clone(&meter), Arc::clone(&audit)));
         shutdown.rely_on(Arc::clone(&fleet).run());

@@ -6,7 +6,6 @@
 mod intents;
 mod member;
 mod orders;
-mod requests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -18,12 +17,14 @@ use intents::Intents;
 pub use member::{Member, milliseconds};
 use member::{of_check, of_source};
 pub use orders::Refused;
-use requests::Shares;
 
 use crate::checks::{CheckSpec, CheckState, Monitor, Template};
 use crate::config::{FleetSource, Pool, RequestsSource, Settings};
 use crate::sources::{Poller, Standing};
 use crate::usage::Requests;
+
+/// What the wire calls our own count of requests.
+const OWN: &str = "self";
 
 /// The fleet.
 pub struct Fleet {
@@ -32,7 +33,7 @@ pub struct Fleet {
     checks: Arc<Monitor>,
     /// Held while the monitor is given its checks, so that it never keeps those of an older plan.
     stocking: Mutex<()>,
-    shares: Arc<Shares>,
+    requests: Arc<Requests>,
     intents: Intents,
     /// Bumped by every poller.
     polled: watch::Sender<u64>,
@@ -47,6 +48,8 @@ pub struct Fleet {
 struct Plan {
     pools: Vec<Pool>,
     feeders: Vec<Feeder>,
+    /// The names of the sources whose requests are metered; none: our own are.
+    counting: Vec<String>,
 }
 
 /// A source that is being read, and what the settings say of its backends.
@@ -73,7 +76,7 @@ impl Fleet {
             plan: RwLock::default(),
             checks: Monitor::new(Vec::new(), permits),
             stocking: Mutex::default(),
-            shares: Arc::new(Shares::new(requests)),
+            requests,
             intents: Intents::open(&settings.state_dir),
             polled: watch::Sender::new(0),
             changes: watch::Sender::new(0),
@@ -86,9 +89,7 @@ impl Fleet {
     /// Takes the pools and sources there are from now on.
     pub fn set(&self, settings: &Settings) {
         let old = self.plan();
-        let feeders = settings.sources.iter().map(|source| self.feeder(&old.feeders, source)).collect();
-        let plan = Plan { pools: settings.pools.clone(), feeders };
-        *self.plan.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
+        let feeders: Vec<Feeder> = settings.sources.iter().map(|source| self.feeder(&old.feeders, source)).collect();
         let counting = match &settings.requests_source {
             RequestsSource::Own => Vec::new(),
             RequestsSource::One(name) => vec![name.clone()],
@@ -97,7 +98,13 @@ impl Fleet {
                 counting.map(|source| source.spec.name.clone()).collect()
             }
         };
-        self.shares.set(counting);
+        let counts = |feeder: &Feeder| {
+            let spec = feeder.poller.spec();
+            (spec.place(), counting.contains(&spec.name))
+        };
+        self.requests.count_elsewhere(feeders.iter().map(counts));
+        let plan = Plan { pools: settings.pools.clone(), feeders, counting };
+        *self.plan.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(plan);
         self.restock();
         self.replanned.notify_one();
         self.changes.send_modify(|count| *count += 1);
@@ -111,11 +118,7 @@ impl Fleet {
                 feeder.poller.replace(source.spec.clone());
                 Arc::clone(&feeder.poller)
             }
-            None => {
-                let (shares, name) = (Arc::clone(&self.shares), source.spec.name.clone());
-                let count = Box::new(move |more| shares.count(&name, more));
-                Arc::new(Poller::new(source.spec.clone(), self.polled.clone(), count))
-            }
+            None => Arc::new(Poller::new(source.spec.clone(), self.polled.clone(), Arc::clone(&self.requests))),
         };
         let rule = Rule { min_healthy: source.min_healthy, critical: source.critical };
         Feeder { poller, check: source.check.clone(), rule }
@@ -246,7 +249,8 @@ impl Fleet {
 
     /// Whose requests are metered: `self`, or the names of sources.
     pub fn counting(&self) -> String {
-        self.shares.label()
+        let plan = self.plan();
+        if plan.counting.is_empty() { OWN.to_owned() } else { plan.counting.join("+") }
     }
 
     /// What is known of everything that we check ourselves.

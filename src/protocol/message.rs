@@ -286,7 +286,8 @@ pub struct Billing {
     /// The first instant after the period.
     #[schemars(with = "Timestamp")]
     pub period_end: Option<Timestamp>,
-    /// Whether the period is not covered in full: metering began inside it, or the ledger cannot be read or written.
+    /// Whether the period is not covered in full: metering began inside it, the ledger cannot be read or written, or what a
+    /// source has counted had to be left out.
     #[serde(default)]
     pub partial: bool,
 }

@@ -1,8 +1,8 @@
 //! Where backends and request counts come from beside the settings: a load balancer, a registry, a file, a push.
 //!
 //! A kind of source is one file and its row in [`KINDS`]. A source gives one whole [`Reading`] each time it is asked and
-//! keeps nothing but its connection: what lasts from one reading to the next (staleness, counters over resets) is the
-//! [`Poller`]'s.
+//! keeps nothing but its connection: what lasts from one reading to the next is the [`Poller`]'s (staleness) and that of
+//! [`Requests`](crate::usage::Requests) (counters over resets).
 
 mod caddy;
 mod csv;
@@ -22,17 +22,18 @@ mod prometheus;
 mod push;
 mod reading;
 mod spec;
-mod tally;
 mod traefik;
 mod understand;
 
 pub use kind::{Kind, Source, Telling};
 pub use listing::Listing;
 pub use options::SourceOptions;
-pub use poller::{Count, Outage, Poller, Seen, Standing};
-pub use reading::{Counter, Finding, Reading, Record, Which, Wish};
+pub use poller::{Outage, Poller, Seen, Standing};
+pub use reading::{Finding, Reading, Record, Which, Wish};
 pub use spec::{SourceSpec, kind};
 pub use understand::understand;
+
+use crate::usage::Counter;
 
 /// Every kind of source.
 pub const KINDS: &[Kind] = &[

@@ -10,22 +10,19 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::tally::Tally;
 use super::{Reading, Record, SourceSpec, Which};
 use crate::limits::SOURCE_MISSES_MAX;
 use crate::net::Fault;
 use crate::protocol::{Health, Timestamp};
-
-/// What is told of requests that were counted.
-pub type Count = Box<dyn Fn(u64) + Send + Sync>;
+use crate::usage::Requests;
 
 /// Reads one source.
 pub struct Poller {
     spec: RwLock<Arc<SourceSpec>>,
     state: Mutex<State>,
     changes: watch::Sender<u64>,
-    /// Takes what was counted between two readings.
-    count: Count,
+    /// Takes what it has counted.
+    requests: Arc<Requests>,
     /// Held while the source is read.
     turn: tokio::sync::Mutex<()>,
     /// Tells [`Poller::run`] that it has other settings.
@@ -36,7 +33,6 @@ pub struct Poller {
 struct State {
     seen: Arc<Vec<Seen>>,
     pools: Arc<BTreeSet<String>>,
-    tally: Tally,
     readings: u64,
     counted: u64,
     /// The end of the last reading.
@@ -91,13 +87,13 @@ pub struct Outage {
 
 impl Poller {
     /// A poller that has not read anything yet. `changes` is bumped after every reading that changed something worth telling
-    /// at once; `count` takes what was counted between two readings.
-    pub fn new(spec: SourceSpec, changes: watch::Sender<u64>, count: Count) -> Poller {
+    /// at once; `requests` takes what the source counts.
+    pub fn new(spec: SourceSpec, changes: watch::Sender<u64>, requests: Arc<Requests>) -> Poller {
         Poller {
             spec: RwLock::new(Arc::new(spec)),
             state: Mutex::default(),
             changes,
-            count,
+            requests,
             turn: tokio::sync::Mutex::default(),
             replaced: Notify::new(),
         }
@@ -113,10 +109,6 @@ impl Poller {
     pub fn replace(&self, spec: SourceSpec) {
         let mut current = self.spec.write().unwrap_or_else(PoisonError::into_inner);
         spec.source.succeed(&*current.source);
-        if !spec.counts_like(&current) {
-            // It begins to count where it stands at its first reading.
-            self.state().tally = Tally::default();
-        }
         *current = Arc::new(spec);
         drop(current);
         self.replaced.notify_one();
@@ -173,14 +165,12 @@ impl Poller {
         let state = &mut *state;
         let changed = match result {
             Ok(reading) => {
-                let more = state.tally.fold(&reading.requests, spec.source().counts_from_zero(), now).unwrap_or_else(
-                    |absurd| {
-                        tracing::warn!(source = spec.name, "{absurd}");
-                        0
-                    },
-                );
+                let counted = self.requests.take(&spec.place(), &reading.requests, spec.source().counts_from_zero());
+                let more = counted.unwrap_or_else(|absurd| {
+                    tracing::warn!(source = spec.name, "{absurd}");
+                    0
+                });
                 state.counted = state.counted.saturating_add(more);
-                (self.count)(more);
                 let seen = seen(&state.seen, reading.backends, at);
                 let recovered = state.fault.take().is_some();
                 if recovered {

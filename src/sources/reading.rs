@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::protocol::{Admin, Health, Timestamp};
+use crate::usage::Counter;
 
 /// All that a source knows at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,26 +44,6 @@ pub struct Finding {
     pub latency: Option<Duration>,
     /// When the status last changed, if the source says so.
     pub last_change: Option<Timestamp>,
-}
-
-/// A count of requests that only goes up, until whoever counts is restarted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counter {
-    /// What was counted, unique within a source: a frontend, an entry point.
-    pub name: String,
-    /// How many there have been.
-    pub value: u64,
-    /// How many of them do not count, as our own readings. It may come a moment late.
-    pub aside: u64,
-    /// How many since the reading before may be our own questions, where the source does not tell which are.
-    pub ours: u64,
-}
-
-impl Counter {
-    /// One of which all count.
-    pub fn new(name: impl Into<String>, value: u64) -> Counter {
-        Counter { name: name.into(), value, aside: 0, ours: 0 }
-    }
 }
 
 /// One backend of a source, as the source itself names it.

@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
 use super::{KINDS, Kind, Source, SourceOptions, Telling};
 use crate::limits::SOURCE_INTERVAL;
 
@@ -84,12 +87,13 @@ impl SourceSpec {
             && (&self.options, self.interval, self.timeout) == (&other.options, other.interval, other.timeout)
     }
 
-    /// Whether the other counts in the same place.
-    pub(super) fn counts_like(&self, other: &SourceSpec) -> bool {
-        let (one, two) = (&self.options, &other.options);
-        self.is_named_like(other)
-            && (&one.url, &one.metrics_url, &one.requests_metric, &one.preset)
-                == (&two.url, &two.metrics_url, &two.requests_metric, &two.preset)
+    /// Where it counts: the same for two that are sure to show the same counters. Hashed, because it is kept, and an address
+    /// may hold a password.
+    pub fn place(&self) -> String {
+        let SourceOptions { url, metrics_url, requests_metric, preset, .. } = &self.options;
+        let place = json!([self.name, self.kind.name, url, metrics_url, requests_metric, preset]);
+        let digest = Sha256::digest(place.to_string());
+        digest.iter().take(16).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
     }
 }
 

@@ -32,11 +32,13 @@ pub(super) struct Account {
     quantities: BTreeMap<(String, String), Quantity>,
     /// The periods whose entries of other runs have been read.
     read: BTreeSet<String>,
+    /// The periods of which something was left out, and whether the ledger is known to say so.
+    gaps: BTreeMap<String, bool>,
 }
 
 impl Account {
     pub(super) fn new(run: String) -> Account {
-        Account { run, posted: 0, quantities: BTreeMap::new(), read: BTreeSet::new() }
+        Account { run, posted: 0, quantities: BTreeMap::new(), read: BTreeSet::new(), gaps: BTreeMap::new() }
     }
 
     /// Posts what was counted since the last call to `period`. A clock set back posts to the earlier month from then
@@ -60,6 +62,21 @@ impl Account {
         self.read.contains(period)
     }
 
+    /// Remembers that something of `period` was left out.
+    pub(super) fn leave_gap(&mut self, period: &str) {
+        self.gaps.entry(period.to_owned()).or_default();
+    }
+
+    /// Whether something of `period` was left out.
+    pub(super) fn has_gap(&self, period: &str) -> bool {
+        self.gaps.contains_key(period)
+    }
+
+    /// The periods with a gap that the ledger is not known to hold.
+    pub(super) fn unbooked_gaps(&self) -> Vec<String> {
+        self.gaps.iter().filter(|(_, booked)| !**booked).map(|(period, _)| period.clone()).collect()
+    }
+
     /// What the ledger is not known to hold.
     pub(super) fn unbooked(&self) -> Vec<Entry> {
         self.quantities
@@ -73,8 +90,9 @@ impl Account {
             .collect()
     }
 
-    /// Remembers that the ledger holds `entries` for good.
-    pub(super) fn booked(&mut self, entries: &[Entry]) {
+    /// Remembers that the ledger holds `entries` and `gaps` for good.
+    pub(super) fn booked(&mut self, entries: &[Entry], gaps: &[String]) {
+        self.gaps.extend(gaps.iter().map(|period| (period.clone(), true)));
         for entry in entries {
             let quantity = self.quantities.entry((entry.period.clone(), entry.run.clone())).or_default();
             quantity.requests = quantity.requests.max(entry.requests);
@@ -82,9 +100,9 @@ impl Account {
         }
     }
 
-    /// Takes in every entry the ledger holds for `period`.
-    pub(super) fn learn(&mut self, period: &str, entries: &[Entry]) {
-        self.booked(entries);
+    /// Takes in every entry the ledger holds for `period`, and whether there is a gap in it.
+    pub(super) fn learn(&mut self, period: &str, entries: &[Entry], gap: bool) {
+        self.booked(entries, gap.then(|| period.to_owned()).as_slice());
         self.read.insert(period.to_owned());
     }
 
@@ -94,6 +112,7 @@ impl Account {
         for quantity in self.quantities.values_mut() {
             quantity.booked = 0;
         }
+        self.gaps.values_mut().for_each(|booked| *booked = false);
     }
 }
 
@@ -123,10 +142,10 @@ mod tests {
         let first = account.unbooked();
         assert_eq!(first, [entry("11", "us", 5)]);
         account.post(7, "11");
-        account.booked(&first);
+        account.booked(&first, &[]);
         assert_eq!(account.unbooked(), [entry("11", "us", 7)], "counted while the first was being written");
-        account.learn("11", &[entry("11", "us", 5), entry("11", "them", 100)]);
-        account.learn("11", &[entry("11", "us", 7), entry("11", "them", 100)]);
+        account.learn("11", &[entry("11", "us", 5), entry("11", "them", 100)], false);
+        account.learn("11", &[entry("11", "us", 7), entry("11", "them", 100)], false);
         assert_eq!(account.requests("11"), 107);
         assert_eq!(account.unbooked(), []);
     }
@@ -135,11 +154,26 @@ mod tests {
     fn a_ledger_that_was_replaced_gets_all_that_is_known() {
         let mut account = Account::new("us".to_owned());
         account.post(3, "11");
-        account.learn("11", &[entry("11", "us", 3), entry("11", "them", 4)]);
+        account.learn("11", &[entry("11", "us", 3), entry("11", "them", 4)], false);
         assert!(account.has_read("11") && !account.has_read("12"));
         account.doubt();
         assert!(!account.has_read("11"));
         assert_eq!(account.unbooked(), [entry("11", "them", 4), entry("11", "us", 3)]);
+    }
+
+    #[test]
+    fn a_gap_is_booked_once_and_stays() {
+        let mut account = Account::new("us".to_owned());
+        account.leave_gap("11");
+        account.leave_gap("11");
+        assert_eq!(account.unbooked_gaps(), ["11"]);
+        account.booked(&[], &["11".to_owned()]);
+        account.leave_gap("11");
+        account.learn("12", &[], true);
+        assert_eq!(account.unbooked_gaps(), [""; 0]);
+        account.doubt();
+        assert_eq!(account.unbooked_gaps(), ["11", "12"]);
+        assert!(account.has_gap("11") && account.has_gap("12") && !account.has_gap("10"));
     }
 
     proptest! {
@@ -162,7 +196,7 @@ mod tests {
                     }
                 }
                 match fate {
-                    2 => account.booked(&entries),
+                    2 => account.booked(&entries, &[]),
                     3 => {
                         ledger.clear();
                         account.doubt();

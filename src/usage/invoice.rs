@@ -20,7 +20,8 @@ pub struct Invoice {
     pub unit: String,
     /// What the cost is in.
     pub currency: Currency,
-    /// Whether the period is not covered in full: metering began inside it, or the ledger cannot be read or written.
+    /// Whether the period is not covered in full: metering began inside it, the ledger cannot be read or written, or what a
+    /// source has counted had to be left out.
     pub partial: bool,
 }
 

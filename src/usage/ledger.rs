@@ -1,7 +1,8 @@
 //! The ledger: the file `ledger.db` (SQLite, write-ahead log) that holds the account across restarts. Only I/O.
 //!
-//! A row is the absolute quantity that one run counted in one period, and a row never shrinks, so writing it again is
-//! harmless: after an ambiguous commit (disk full, lost lock, `kill -9`) the same rows are simply written once more.
+//! A row of usage is the absolute quantity that one run counted in one period, and a row never shrinks, so writing it again
+//! is harmless: after an ambiguous commit (disk full, lost lock, `kill -9`) the same rows are simply written once more. The
+//! marks of what others count are written in the same transaction as the usage they belong to.
 //!
 //! `synchronous` is FULL. In a write-ahead log NORMAL would also be safe from corruption and from `kill -9`, but a power
 //! cut could take back everything since the last checkpoint; FULL costs one `fsync` a second, and only while requests
@@ -11,20 +12,22 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::Fault;
 use super::account::Entry;
+use super::tallies::Marks;
+use super::tally::{Changes, Mark};
 use crate::limits::LEDGER_LOCK_TIMEOUT;
 
 /// Marks a SQLite file as ours: "velo" in ASCII.
 const APPLICATION_ID: i64 = 0x7665_6c6f;
 
 /// The layout below. A change of layout raises it and adds a step to [`Ledger::prepare`].
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 
-/// Rows are few and short-lived in interest: one a run that counted anything in the month.
-const SCHEMA: &str = "
+/// What layout 1 had. Rows are few and short-lived in interest: one a run that counted anything in the month.
+const FIRST_SCHEMA: &str = "
     CREATE TABLE usage (
         period TEXT NOT NULL,
         run TEXT NOT NULL,
@@ -33,6 +36,38 @@ const SCHEMA: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE metering (began_ms INTEGER NOT NULL) STRICT;
 ";
+
+/// What layout 2 added: the periods of which something was left out; when each place that is metered was read, and where its
+/// counters stood. All 64 bits of a counter are kept, also where SQLite shows it as negative.
+const SECOND_SCHEMA: &str = "
+    CREATE TABLE gaps (period TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
+    CREATE TABLE places (place TEXT NOT NULL PRIMARY KEY, read_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE marks (
+        place TEXT NOT NULL,
+        counter TEXT NOT NULL,
+        value INTEGER NOT NULL,
+        aside INTEGER NOT NULL,
+        owed INTEGER NOT NULL,
+        PRIMARY KEY (place, counter)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// What is booked together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Batch {
+    pub(super) entries: Vec<Entry>,
+    /// Periods of which something was left out.
+    pub(super) gaps: Vec<String>,
+    pub(super) marks: Vec<Marks>,
+    /// If given, the only places whose marks are kept.
+    pub(super) places: Option<Vec<String>>,
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Batch::default()
+    }
+}
 
 /// An open ledger.
 #[derive(Debug)]
@@ -67,7 +102,7 @@ impl Ledger {
     /// Looks before it writes: only a file that is empty or a sound ledger of this layout is ever changed.
     fn prepare(connection: &mut Connection, path: &Path, began_ms: i64) -> Result<i64, Fault> {
         let fault = |error: rusqlite::Error| Fault::of_database(path, &error);
-        if !is_new(connection, path)? {
+        if layout(connection, path)? > 0 {
             let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(fault)?;
             if verdict != "ok" {
                 return Err(Fault::damaged(path));
@@ -78,10 +113,14 @@ impl Ledger {
         connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
         let create = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fault)?;
         // Asked again under the lock: another process may have created it in between.
-        if is_new(&create, path)? {
-            create.execute_batch(SCHEMA).map_err(fault)?;
+        let found = layout(&create, path)?;
+        if found < 1 {
+            create.execute_batch(FIRST_SCHEMA).map_err(fault)?;
             create.execute("INSERT INTO metering (began_ms) VALUES (?1)", [began_ms]).map_err(fault)?;
             create.pragma_update(None, "application_id", APPLICATION_ID).map_err(fault)?;
+        }
+        if found < LAYOUT {
+            create.execute_batch(SECOND_SCHEMA).map_err(fault)?;
             create.pragma_update(None, "user_version", LAYOUT).map_err(fault)?;
         }
         let began = create.query_row("SELECT min(began_ms) FROM metering", [], |row| row.get(0)).map_err(fault)?;
@@ -95,15 +134,24 @@ impl Ledger {
         identity(&self.path).is_ok_and(|now| now == self.identity)
     }
 
-    /// Writes `entries` in one transaction. They are on the disk when this returns; on a fault they may be, and are to be
-    /// written again.
-    pub(super) fn book(&mut self, entries: &[Entry]) -> Result<(), Fault> {
-        self.try_book(entries).map_err(|error| Fault::of_database(&self.path, &error))
+    /// Writes all of it in one transaction. It is on the disk when this returns; on a fault it may be, and is to be written
+    /// again.
+    pub(super) fn book(&mut self, batch: &Batch) -> Result<(), Fault> {
+        self.try_book(batch).map_err(|error| Fault::of_database(&self.path, &error))
     }
 
-    fn try_book(&mut self, entries: &[Entry]) -> rusqlite::Result<()> {
+    fn try_book(&mut self, batch: &Batch) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for entry in entries {
+        for period in &batch.gaps {
+            transaction.execute("INSERT INTO gaps (period) VALUES (?1) ON CONFLICT DO NOTHING", [period])?;
+        }
+        if let Some(places) = &batch.places {
+            prune(&transaction, places)?;
+        }
+        for marks in &batch.marks {
+            mark(&transaction, marks)?;
+        }
+        for entry in &batch.entries {
             let requests = i64::try_from(entry.requests).unwrap_or(i64::MAX);
             transaction
                 .prepare_cached(
@@ -124,31 +172,86 @@ impl Ledger {
         Ok(self.data_version.replace(version) != Some(version))
     }
 
-    /// Every entry of `period`.
-    pub(super) fn entries(&self, period: &str) -> Result<Vec<Entry>, Fault> {
+    /// Every entry of `period`, and whether something of it was left out.
+    pub(super) fn entries(&self, period: &str) -> Result<(Vec<Entry>, bool), Fault> {
         self.try_entries(period).map_err(|error| Fault::of_database(&self.path, &error))
     }
 
-    fn try_entries(&self, period: &str) -> rusqlite::Result<Vec<Entry>> {
+    fn try_entries(&self, period: &str) -> rusqlite::Result<(Vec<Entry>, bool)> {
+        let gap = self.connection.query_row("SELECT 1 FROM gaps WHERE period = ?1", [period], |_| Ok(())).optional()?;
         let mut select = self.connection.prepare_cached("SELECT run, requests FROM usage WHERE period = ?1")?;
         let rows = select.query_map([period], |row| {
             let requests: i64 = row.get(1)?;
             Ok(Entry { period: period.to_owned(), run: row.get(0)?, requests: requests.unsigned_abs() })
         })?;
-        rows.collect()
+        Ok((rows.collect::<Result<_, _>>()?, gap.is_some()))
+    }
+
+    /// The marks of every place.
+    pub(super) fn marks(&self) -> Result<Vec<Marks>, Fault> {
+        self.try_marks().map_err(|error| Fault::of_database(&self.path, &error))
+    }
+
+    fn try_marks(&self) -> rusqlite::Result<Vec<Marks>> {
+        let mut places = self.connection.prepare("SELECT place, read_ms FROM places")?;
+        let mut marks = self.connection.prepare("SELECT counter, value, aside, owed FROM marks WHERE place = ?1")?;
+        let places = places.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+        let of = |place: rusqlite::Result<(String, i64)>| {
+            let (place, read_ms) = place?;
+            let number = |row: &Row<'_>, column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+            let rows = marks.query_map([&place], |row| {
+                Ok((row.get(0)?, Mark { value: number(row, 1)?, aside: number(row, 2)?, owed: number(row, 3)? }))
+            })?;
+            let changes = Changes { marks: rows.collect::<Result<_, _>>()?, gone: Vec::new() };
+            // A time that cannot be is as good as none: so old that nobody goes by it.
+            let read = jiff::Timestamp::from_millisecond(read_ms).unwrap_or_default().into();
+            Ok(Marks { place, read, whole: true, changes })
+        };
+        places.map(of).collect()
     }
 }
 
-/// Whether the file holds nothing yet.
-fn is_new(connection: &Connection, path: &Path) -> Result<bool, Fault> {
+/// Removes the marks of all other places.
+fn prune(connection: &Connection, places: &[String]) -> rusqlite::Result<()> {
+    let mut select = connection.prepare("SELECT place FROM places")?;
+    let held: Vec<String> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for place in held.iter().filter(|place| !places.contains(place)) {
+        connection.execute("DELETE FROM marks WHERE place = ?1", [place])?;
+        connection.execute("DELETE FROM places WHERE place = ?1", [place])?;
+    }
+    Ok(())
+}
+
+fn mark(connection: &Connection, marks: &Marks) -> rusqlite::Result<()> {
+    let Marks { place, read, whole, changes } = marks;
+    if *whole {
+        connection.execute("DELETE FROM marks WHERE place = ?1", [place])?;
+    }
+    let mut delete = connection.prepare_cached("DELETE FROM marks WHERE place = ?1 AND counter = ?2")?;
+    for counter in &changes.gone {
+        delete.execute([place, counter])?;
+    }
+    let mut insert = connection.prepare_cached(
+        "INSERT OR REPLACE INTO marks (place, counter, value, aside, owed) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for (counter, Mark { value, aside, owed }) in &changes.marks {
+        insert.execute(params![place, counter, value.cast_signed(), aside.cast_signed(), owed.cast_signed()])?;
+    }
+    let read_ms = read.as_millisecond();
+    connection.execute("INSERT OR REPLACE INTO places (place, read_ms) VALUES (?1, ?2)", params![place, read_ms])?;
+    Ok(())
+}
+
+/// The layout of the file. 0: it holds nothing yet.
+fn layout(connection: &Connection, path: &Path) -> Result<i64, Fault> {
     let ask = || -> rusqlite::Result<(i64, i64, bool)> {
         let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0));
         let table = connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(())).optional()?;
         Ok((number("application_id")?, number("user_version")?, table.is_none()))
     };
     match ask().map_err(|error| Fault::of_database(path, &error))? {
-        (0, 0, true) => Ok(true),
-        (APPLICATION_ID, LAYOUT, _) => Ok(false),
+        (0, 0, true) => Ok(0),
+        (APPLICATION_ID, found @ 1..=LAYOUT, _) => Ok(found),
         (APPLICATION_ID, found, _) => Err(Fault::newer(path, found, LAYOUT)),
         _ => Err(Fault::foreign(path)),
     }
@@ -166,18 +269,67 @@ mod tests {
         Entry { period: "2026-11".to_owned(), run: run.to_owned(), requests }
     }
 
+    fn usage(entries: &[Entry]) -> Batch {
+        Batch { entries: entries.to_vec(), ..Batch::default() }
+    }
+
     #[test]
     fn rows_survive_and_never_shrink() {
         let dir = tempfile::tempdir().expect("a directory");
         let mut ledger = Ledger::open(dir.path(), 5).expect("a new ledger");
-        ledger.book(&[entry("a", 3), entry("b", 1)]).expect("a booking");
-        ledger.book(&[entry("a", 3)]).expect("the same again");
-        ledger.book(&[entry("a", 2)]).expect("an older one");
+        ledger.book(&usage(&[entry("a", 3), entry("b", 1)])).expect("a booking");
+        ledger.book(&usage(&[entry("a", 3)])).expect("the same again");
+        ledger.book(&usage(&[entry("a", 2)])).expect("an older one");
         drop(ledger);
         let ledger = Ledger::open(dir.path(), 9).expect("the same ledger");
-        assert_eq!(ledger.entries("2026-11"), Ok(vec![entry("a", 3), entry("b", 1)]));
-        assert_eq!(ledger.entries("2026-10"), Ok(vec![]));
+        assert_eq!(ledger.entries("2026-11"), Ok((vec![entry("a", 3), entry("b", 1)], false)));
+        assert_eq!(ledger.entries("2026-10"), Ok((vec![], false)));
         assert_eq!(ledger.began_ms, 5);
+    }
+
+    fn marks(place: &str, read_ms: i64, whole: bool, marks: &[(&str, u64)], gone: &[&str]) -> Marks {
+        let read = jiff::Timestamp::from_millisecond(read_ms).expect("a time").into();
+        let of = |(name, value): &(&str, u64)| ((*name).to_owned(), Mark { value: *value, aside: 1, owed: 2 });
+        let gone = gone.iter().map(|name| (*name).to_owned()).collect();
+        Marks { place: place.to_owned(), read, whole, changes: Changes { marks: marks.iter().map(of).collect(), gone } }
+    }
+
+    #[test]
+    fn marks_and_gaps_survive_and_those_of_other_places_are_dropped_on_demand() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut ledger = Ledger::open(dir.path(), 5).expect("a new ledger");
+        let mut book = |marks: Vec<Marks>, gaps: &[&str], places: Option<&[&str]>| {
+            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let batch = Batch { entries: Vec::new(), gaps: owned(gaps), marks, places: places.map(owned) };
+            ledger.book(&batch).expect("a booking");
+        };
+        book(vec![marks("edge", 7, true, &[("a", 1), ("b", u64::MAX)], &[])], &["2026-11"], None);
+        book(vec![marks("old", 8, true, &[("a", 1)], &[])], &["2026-11"], None);
+        book(vec![marks("edge", 9, false, &[("c", 3)], &["a"])], &[], Some(&["edge", "new"]));
+        drop(ledger);
+        let mut ledger = Ledger::open(dir.path(), 9).expect("the same ledger");
+        assert_eq!(ledger.marks(), Ok(vec![marks("edge", 9, true, &[("b", u64::MAX), ("c", 3)], &[])]));
+        assert_eq!(ledger.entries("2026-11"), Ok((vec![], true)));
+        let whole = marks("edge", 10, true, &[("d", 4)], &[]);
+        ledger.book(&Batch { marks: vec![whole.clone()], ..Batch::default() }).expect("a booking");
+        assert_eq!(ledger.marks(), Ok(vec![whole]));
+    }
+
+    #[test]
+    fn a_ledger_of_the_first_layout_is_taken_over() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let first = Connection::open(dir.path().join("ledger.db")).expect("a database");
+        first.execute_batch(FIRST_SCHEMA).expect("the layout");
+        first.execute("INSERT INTO metering (began_ms) VALUES (5)", []).expect("a row");
+        first.execute("INSERT INTO usage VALUES ('2026-11', 'a', 3)", []).expect("a row");
+        first.pragma_update(None, "application_id", APPLICATION_ID).expect("the mark");
+        first.pragma_update(None, "user_version", 1).expect("the number");
+        drop(first);
+        for _ in 0..2 {
+            let ledger = Ledger::open(dir.path(), 9).expect("taken over");
+            assert_eq!((ledger.began_ms, ledger.marks()), (5, Ok(vec![])));
+            assert_eq!(ledger.entries("2026-11"), Ok((vec![entry("a", 3)], false)));
+        }
     }
 
     #[test]
@@ -186,12 +338,12 @@ mod tests {
         let mut one = Ledger::open(dir.path(), 1).expect("a ledger");
         let mut two = Ledger::open(dir.path(), 2).expect("the same ledger");
         assert_eq!(one.was_changed(), Ok(true), "the first question is always a change");
-        one.book(&[entry("one", 1)]).expect("a booking");
+        one.book(&usage(&[entry("one", 1)])).expect("a booking");
         assert_eq!(one.was_changed(), Ok(false));
-        two.book(&[entry("two", 2)]).expect("a booking");
+        two.book(&usage(&[entry("two", 2)])).expect("a booking");
         assert_eq!(one.was_changed(), Ok(true));
         assert_eq!(one.was_changed(), Ok(false));
-        assert_eq!(one.entries("2026-11"), Ok(vec![entry("one", 1), entry("two", 2)]));
+        assert_eq!(one.entries("2026-11"), Ok((vec![entry("one", 1), entry("two", 2)], false)));
     }
 
     #[test]
@@ -215,8 +367,8 @@ mod tests {
         check("another program");
         foreign("PRAGMA application_id = 7");
         check("another program");
-        foreign(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 2"));
-        check("layout 2, this version knows 1");
+        foreign(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 3"));
+        check("layout 3, this version knows 2");
     }
 
     #[test]
@@ -224,7 +376,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let mut ledger = Ledger::open(dir.path(), 1).expect("a ledger");
         let entries: Vec<Entry> = (0..2_000).map(|run| entry(&format!("{run:032x}"), run)).collect();
-        ledger.book(&entries).expect("a booking");
+        ledger.book(&usage(&entries)).expect("a booking");
         drop(ledger);
         let path = dir.path().join("ledger.db");
         let mut bytes = std::fs::read(&path).expect("the file");

@@ -2,7 +2,7 @@
 //!
 //! Two lines meet in [`Meter`]: counted requests go counter → account → ledger once a second, and an [`Invoice`] is
 //! account → tariff. The account (pure) always knows more than the ledger (a file), so a broken file costs durability
-//! and never the count.
+//! and never the count. What others count comes in by the tallies (pure), whose marks are booked with the usage.
 
 mod account;
 mod counter;
@@ -12,6 +12,8 @@ mod invoice;
 mod ledger;
 mod meter;
 mod period;
+mod tallies;
+mod tally;
 mod tariff;
 
 pub use counter::{RequestCounter, Requests};
@@ -20,4 +22,5 @@ pub use fault::Fault;
 pub use invoice::Invoice;
 pub use meter::Meter;
 pub use period::Period;
+pub use tally::{Absurd, Counter};
 pub use tariff::{Amount, BadAmount, Charge, Tariff};

@@ -3,6 +3,7 @@
 //! Each load balancer is the real program, and goes through the same: a server dies, one is drained, the balancer is
 //! reloaded, restarted, and cut off. Its source is the snippet that the README shows.
 
+mod away;
 mod caddy;
 mod dns;
 mod envoy;

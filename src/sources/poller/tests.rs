@@ -1,5 +1,3 @@
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use futures_util::future::BoxFuture;
 
 use super::*;
@@ -41,7 +39,7 @@ struct Rig {
     source: Arc<Scripted>,
     poller: Arc<Poller>,
     changes: watch::Receiver<u64>,
-    counted: Arc<AtomicU64>,
+    requests: Arc<Requests>,
 }
 
 fn rig() -> Rig {
@@ -56,14 +54,10 @@ fn rig() -> Rig {
     let mut spec = SourceSpec::new("edge", &KIND, SourceOptions::default()).expect("a source");
     spec.source = source.clone();
     let (changes, receiver) = watch::channel(0);
-    let counted = Arc::new(AtomicU64::new(0));
-    let count = Box::new({
-        let counted = counted.clone();
-        move |more| {
-            counted.fetch_add(more, Ordering::SeqCst);
-        }
-    });
-    Rig { source, poller: Arc::new(Poller::new(spec, changes, count)), changes: receiver, counted }
+    let requests = Arc::new(Requests::default());
+    requests.count_elsewhere([(spec.place(), true)]);
+    let poller = Arc::new(Poller::new(spec, changes, Arc::clone(&requests)));
+    Rig { source, poller, changes: receiver, requests }
 }
 
 impl Rig {
@@ -100,7 +94,7 @@ async fn an_error_makes_what_is_known_stale_and_in_the_end_lost_but_never_gone()
     rig.say(Some(Ok(reading(Health::Healthy, 7))));
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(rig.told() && rig.poller.standing().fault.is_none());
-    assert_eq!(rig.counted.load(Ordering::SeqCst), 7, "a reset counts what it shows");
+    assert_eq!(rig.requests.metered.total(), 7, "a reset counts what it shows");
     running.abort();
 }
 
@@ -128,7 +122,7 @@ async fn other_settings_keep_what_is_known_until_the_first_reading_by_them() {
         let options = SourceOptions { url: url.map(str::to_owned), ..SourceOptions::default() };
         SourceSpec { options, source, ..(*rig.poller.spec()).clone() }
     };
-    let counted = || rig.counted.load(Ordering::SeqCst);
+    let counted = || rig.requests.metered.total();
     rig.poller.replace(other(None, Ok(reading(Health::Healthy, 130))));
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(counted(), 30, "the same count goes on, at once");
@@ -137,7 +131,9 @@ async fn other_settings_keep_what_is_known_until_the_first_reading_by_them() {
     tokio::time::sleep(Duration::from_millis(1)).await;
     let standing = rig.poller.standing();
     assert_eq!((standing.seen.len(), standing.fault.map(|fault| fault.why)), (1, Some("401".to_owned())));
-    rig.poller.replace(other(Some("x"), Ok(reading(Health::Unhealthy, 7_000))));
+    let elsewhere = other(Some("x"), Ok(reading(Health::Unhealthy, 7_000)));
+    rig.requests.count_elsewhere([(elsewhere.place(), true)]);
+    rig.poller.replace(elsewhere);
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(counted(), 30, "another place begins to count where it stands");
     running.abort();

@@ -18,7 +18,7 @@ use crate::support::{PATIENCE, StubBackend, TestServer, free_port};
 /// A HAProxy with two servers, `a` and `b`, of the pool `app`, and one in maintenance.
 pub(super) struct Rig {
     folder: TempDir,
-    port: u16,
+    pub(super) port: u16,
     statistics: u16,
     control: u16,
     pub(super) a: StubBackend,

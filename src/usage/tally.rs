@@ -1,0 +1,349 @@
+//! From counters that begin again to a count that never goes back. Pure.
+//!
+//! The first reading is where counting begins, unless an earlier run has left marks: then what was counted since is known,
+//! too. Later a counter that went up has counted the difference; one that went down was reset, and has counted what it shows;
+//! one that was not there before has counted what it shows since the reading before, where that can be said; one that is gone
+//! is remembered for a day, because it may come back.
+
+use std::collections::HashMap;
+
+use tokio::time::Instant;
+
+use crate::limits::{COUNTER_MEMORY, COUNTERS_REMEMBERED_MAX, REQUESTS_PER_READING_MAX};
+
+/// A count of requests that only goes up, until whoever counts is restarted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counter {
+    /// What was counted, unique where it is counted: a frontend, an entry point.
+    pub name: String,
+    /// How many there have been.
+    pub value: u64,
+    /// How many of them do not count, as our own readings. It may come a moment late.
+    pub aside: u64,
+    /// How many since the reading before may be our own questions, where it is not told which are.
+    pub ours: u64,
+}
+
+impl Counter {
+    /// One of which all count.
+    pub fn new(name: impl Into<String>, value: u64) -> Counter {
+        Counter { name: name.into(), value, aside: 0, ours: 0 }
+    }
+}
+
+/// Where a counter stood when what it had counted was last taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) value: u64,
+    pub(super) aside: u64,
+    /// What did not count after all, and was counted before that was known.
+    pub(super) owed: u64,
+}
+
+/// What was counted in one place.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    last: HashMap<String, Last>,
+    stage: Stage,
+    /// Forgotten, and not known to be forgotten by the ledger.
+    gone: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Unread,
+    /// There are the marks of an earlier run, and no reading yet.
+    Resumed,
+    Running,
+}
+
+/// What was last read of one counter.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    mark: Mark,
+    /// What the ledger is known to hold of it.
+    booked: Option<Mark>,
+    read: Instant,
+}
+
+/// What one reading has shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counted {
+    /// Requests since the reading before.
+    pub(super) now: u64,
+    /// Requests since the marks that an earlier run has left.
+    pub(super) meanwhile: u64,
+}
+
+/// Marks of one place that the ledger is not known to hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Changes {
+    pub(super) marks: Vec<(String, Mark)>,
+    pub(super) gone: Vec<String>,
+}
+
+/// More than there can have been between two readings. Counting goes on from there, without them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it has counted {0} requests since the last reading, which cannot be; they are left out")]
+pub struct Absurd(u64);
+
+impl Tally {
+    /// Whether there was a reading.
+    pub(super) fn has_begun(&self) -> bool {
+        self.stage == Stage::Running
+    }
+
+    /// Takes the marks that an earlier run has left, before there is a reading.
+    pub(super) fn resume(&mut self, marks: impl IntoIterator<Item = (String, Mark)>, now: Instant) {
+        self.last =
+            marks.into_iter().map(|(name, mark)| (name, Last { mark, booked: Some(mark), read: now })).collect();
+        self.stage = Stage::Resumed;
+    }
+
+    /// Takes the counters of one reading. Gives how many requests there were since the one before. `from_zero`: whether a
+    /// counter that was not there then has begun since.
+    pub(super) fn fold(&mut self, counters: &[Counter], from_zero: bool, now: Instant) -> Result<Counted, Absurd> {
+        let mut more: u64 = 0;
+        let before = std::mem::replace(&mut self.stage, Stage::Running);
+        // Of what is new since an earlier run nobody knows when it began, or whether that run called it otherwise.
+        let from_zero = from_zero && before == Stage::Running;
+        for Counter { name, value, aside, ours } in counters {
+            let last = match self.last.get_mut(name) {
+                Some(last) => last,
+                None => {
+                    let (value, aside) = if from_zero { (0, 0) } else { (*value, *aside) };
+                    let new = Last { mark: Mark { value, aside, owed: 0 }, booked: None, read: now };
+                    self.last.entry(name.clone()).or_insert(new)
+                }
+            };
+            let begins_again = *value < last.mark.value;
+            let mark = if begins_again { Mark::default() } else { last.mark };
+            // What we asked a process that is gone went with it, but for what it has just answered.
+            let ours = if begins_again { (*ours).min(1) } else { *ours };
+            let (counted, less) = (value - mark.value, mark.owed.saturating_add(aside.saturating_sub(mark.aside)));
+            let owed = less.saturating_sub(counted);
+            last.mark = Mark { value: *value, aside: mark.aside.max(*aside), owed };
+            last.read = now;
+            // Not all that we asked need have arrived.
+            more = more.saturating_add(counted.saturating_sub(less).saturating_sub(ours));
+        }
+        self.forget(now);
+        match before {
+            _ if more > REQUESTS_PER_READING_MAX => Err(Absurd(more)),
+            Stage::Resumed => Ok(Counted { now: 0, meanwhile: more }),
+            Stage::Unread | Stage::Running => Ok(Counted { now: more, meanwhile: 0 }),
+        }
+    }
+
+    /// Forgets counters that are gone for long, or that are too many: names may hold anything, and come and go for ever.
+    fn forget(&mut self, now: Instant) {
+        let stays: &dyn Fn(&Last) -> bool = if self.last.len() > COUNTERS_REMEMBERED_MAX {
+            &|last| last.read == now
+        } else {
+            &|last| now.duration_since(last.read) < COUNTER_MEMORY
+        };
+        if self.last.values().all(stays) {
+            return;
+        }
+        self.last.retain(|name, last| {
+            let stays = stays(last);
+            if !stays && last.booked.is_some() {
+                self.gone.push(name.clone());
+            }
+            stays
+        });
+    }
+
+    /// What the ledger is not known to hold.
+    pub(super) fn unbooked(&self) -> Changes {
+        let changed = self.last.iter().filter(|(_, last)| last.booked != Some(last.mark));
+        Changes { marks: changed.map(|(name, last)| (name.clone(), last.mark)).collect(), gone: self.gone.clone() }
+    }
+
+    /// Remembers that the ledger holds `changes` for good.
+    pub(super) fn booked(&mut self, changes: &Changes) {
+        self.gone.retain(|name| !changes.gone.contains(name));
+        for (name, mark) in &changes.marks {
+            match self.last.get_mut(name) {
+                Some(last) => last.booked = Some(*mark),
+                // Forgotten while it was being written.
+                None => self.gone.push(name.clone()),
+            }
+        }
+    }
+
+    /// The ledger may be another one, and is to be given everything.
+    pub(super) fn doubt(&mut self) {
+        self.gone.clear();
+        self.last.values_mut().for_each(|last| last.booked = None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn now(requests: u64) -> Result<Counted, Absurd> {
+        Ok(Counted { now: requests, meanwhile: 0 })
+    }
+
+    fn counters(values: &[(&str, u64)]) -> Vec<Counter> {
+        values.iter().map(|(name, value)| Counter::new(*name, *value)).collect()
+    }
+
+    #[test]
+    fn it_begins_with_the_first_reading_and_survives_resets() {
+        let mut tally = Tally::default();
+        for (values, more) in [
+            (&[("a", 1_000)][..], 0),
+            (&[("a", 1_010)], 10),
+            (&[("a", 1_010), ("b", 5)], 5),
+            (&[("a", 3), ("b", 6)], 3 + 1),
+            (&[("b", 6)], 0),
+            (&[("a", 7), ("b", 6)], 4),
+            (&[("a", 2), ("b", 2)], 2 + 2),
+        ] {
+            assert_eq!(tally.fold(&counters(values), true, Instant::now()), now(more), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_count_may_become_known_late_and_is_no_reset() {
+        let mut tally = Tally::default();
+        for ((value, aside), more) in [
+            ((1_000, 100), 0),
+            // Two more that are not known to be ours yet, and then are, with a third.
+            ((1_002, 100), 2),
+            ((1_003, 103), 0),
+            ((1_010, 103), 5),
+            ((1_011, 104), 0),
+            // A restart.
+            ((7, 2), 5),
+            ((9, 2), 2),
+        ] {
+            let counter = Counter { aside, ..Counter::new("a", value) };
+            assert_eq!(tally.fold(&[counter], true, Instant::now()), now(more), "{value} less {aside}");
+        }
+    }
+
+    #[test]
+    fn what_we_ask_ourselves_does_not_count() {
+        let mut tally = Tally::default();
+        for ((ours, value), more) in [
+            ((1, 11), 0),
+            ((1, 12), 0),
+            ((1, 20), 7),
+            // It hung, and has answered all of them now.
+            ((4, 25), 1),
+            // They have never arrived.
+            ((4, 26), 0),
+            // Restarted.
+            ((3, 1), 0),
+            ((1, 5), 3),
+        ] {
+            let counter = Counter { ours, ..Counter::new("a", value) };
+            assert_eq!(tally.fold(&[counter], true, Instant::now()), now(more), "{value} with {ours}");
+        }
+    }
+
+    #[test]
+    fn more_than_can_be_is_left_out_and_counting_goes_on() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.fold(&counters(&[("a", 5)]), true, Instant::now()), now(0));
+        assert_eq!(
+            tally.fold(&counters(&[("a", u64::MAX), ("b", u64::MAX)]), true, Instant::now()),
+            Err(Absurd(u64::MAX))
+        );
+        assert_eq!(tally.fold(&counters(&[("a", u64::MAX), ("b", 7)]), true, Instant::now()), now(7));
+    }
+
+    #[test]
+    fn where_a_source_may_leave_one_out_a_new_one_counts_from_where_it_stands() {
+        let (mut tally, start) = (Tally::default(), Instant::now());
+        for (values, more) in [(&[("a", 5)][..], 0), (&[("a", 6), ("b", 5_000)], 1), (&[("b", 5_002)], 2)] {
+            assert_eq!(tally.fold(&counters(values), false, start), now(more), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_gone_for_long_is_forgotten_and_so_are_too_many() {
+        let (mut tally, start) = (Tally::default(), Instant::now());
+        for step in 0..100_u32 {
+            let name = format!("pod-{step}");
+            tally.fold(&counters(&[("a", 1), (&name, 1)]), true, start + COUNTER_MEMORY / 10 * step).expect("few");
+        }
+        assert!(tally.last.len() <= 12, "{}", tally.last.len());
+        let names: Vec<String> = (0..=COUNTERS_REMEMBERED_MAX).map(|index| index.to_string()).collect();
+        let many: Vec<Counter> = names.iter().map(|name| Counter::new(name, 1)).collect();
+        tally.fold(&many, true, start + COUNTER_MEMORY * 11).expect("few");
+        assert_eq!(tally.last.len(), many.len(), "those that are there stay");
+    }
+
+    /// As a later run does.
+    fn resumed(before: &Tally) -> Tally {
+        let mut tally = Tally::default();
+        tally.resume(before.last.iter().map(|(name, last)| (name.clone(), last.mark)), Instant::now());
+        tally
+    }
+
+    #[test]
+    fn what_was_counted_since_an_earlier_run_is_known_but_for_what_is_new() {
+        let mut tally = Tally::default();
+        tally.fold(&counters(&[("a", 100), ("b", 50), ("c", 9)]), true, Instant::now()).expect("few");
+        let mut tally = resumed(&tally);
+        // A restarted one, one that is gone, and one that nobody has known.
+        let since = tally.fold(&counters(&[("a", 130), ("b", 4), ("d", 1_000)]), true, Instant::now());
+        assert_eq!(since, Ok(Counted { now: 0, meanwhile: 34 }));
+        assert_eq!(tally.fold(&counters(&[("a", 131), ("d", 1_001), ("e", 2)]), true, Instant::now()), now(4));
+    }
+
+    #[test]
+    fn what_changes_is_booked_once_and_what_is_forgotten_is_told() {
+        let (mut tally, start) = (Tally::default(), Instant::now());
+        let names = |tally: &Tally| {
+            let Changes { marks, gone } = tally.unbooked();
+            let mut names: Vec<String> = marks.into_iter().map(|(name, _)| name).collect();
+            names.sort();
+            (names.join(","), gone.join(","))
+        };
+        let said = |marks: &str, gone: &str| (marks.to_owned(), gone.to_owned());
+        tally.fold(&counters(&[("a", 1), ("b", 1)]), true, start).expect("few");
+        let first = tally.unbooked();
+        assert_eq!(names(&tally), said("a,b", ""));
+        tally.fold(&counters(&[("a", 2), ("b", 1)]), true, start).expect("few");
+        tally.booked(&first);
+        assert_eq!(names(&tally), said("a", ""), "it has changed while the first was being written");
+        tally.booked(&tally.unbooked());
+        assert_eq!(tally.unbooked(), Changes::default());
+        tally.fold(&counters(&[("a", 2)]), true, start + COUNTER_MEMORY).expect("few");
+        assert_eq!(names(&tally), said("", "b"));
+        tally.fold(&counters(&[("a", 2), ("b", 1)]), true, start + COUNTER_MEMORY).expect("few");
+        assert_eq!(names(&tally), said("b", "b"), "forgotten first, then known again");
+        tally.booked(&tally.unbooked());
+        assert_eq!(tally.unbooked(), Changes::default());
+        tally.doubt();
+        assert_eq!(names(&tally), said("a,b", ""));
+    }
+
+    proptest! {
+        /// Whatever is restarted when: nothing is invented, and nothing is lost but for what a restart swallowed.
+        #[test]
+        fn what_was_seen_is_counted_once(steps in prop::collection::vec((0_u64..50, any::<bool>()), 1..100)) {
+            let mut tally = Tally::default();
+            let (mut shown, mut truth, mut counted) = (7, 0, 0);
+            prop_assert_eq!(tally.fold(&counters(&[("a", shown)]), true, Instant::now()), now(0));
+            let restarts = steps.iter().filter(|(_, restarted)| *restarted).count();
+            for (requests, restarted) in steps {
+                shown = if restarted { requests } else { shown + requests };
+                truth += requests;
+                let more = tally.fold(&counters(&[("a", shown)]), true, Instant::now()).expect("few").now;
+                prop_assert!(more <= requests);
+                counted += more;
+            }
+            prop_assert!(restarts > 0 || counted == truth);
+        }
+    }
+}
