@@ -171,6 +171,9 @@ pub const TICKETS_MAX: usize = 10_000;
 /// One transaction a second is no load.
 pub const BOOKING_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Marks of counters that are booked a second, lasting: some 100 kB. Ten thousand that all change are booked every 20 s.
+pub const MARKS_PER_SECOND: u32 = 500;
+
 /// How old the marks of a source may become in the ledger while it counts nothing. After [`COUNTER_MEMORY`] they are no
 /// longer gone by, and a disk need not be kept awake meanwhile.
 pub const MARKS_REFRESH: Duration = Duration::from_secs(3600);

@@ -1,5 +1,4 @@
 use std::fs;
-use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -209,6 +208,21 @@ fn marks_that_are_too_old_are_a_gap_for_good() {
     assert_eq!((run.bills(), run.has_gap()), (1, true));
     let next = Run::start_at(&bench, EDGE, later);
     assert!(next.has_gap() && next.meter.invoice(later).partial);
+}
+
+#[test]
+fn many_marks_are_booked_less_often() {
+    let bench = Bench::new();
+    let run = Run::start(&bench, EDGE);
+    let shows = |value| {
+        let counters: Vec<Counter> = (0..5_000).map(|index| Counter::new(index.to_string(), value)).collect();
+        run.requests.take("edge", &counters, true).expect("few");
+    };
+    for (value, marks, seconds) in [(1, 5_000, 10), (2, 5_000, 10), (2, 0, 1)] {
+        shows(value);
+        assert_eq!(run.meter.book_at(run.now), Ok(marks));
+        assert_eq!(pause_after(marks), Duration::from_secs(seconds));
+    }
 }
 
 #[test]
