@@ -1,6 +1,7 @@
 //! What a balancer serves while veloflux is not there: billed once when it is back, however it went, and no rate.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -60,6 +61,36 @@ fn it_is_billed_once_after_a_stop_after_a_kill_and_over_a_restart_of_the_balance
     let server = serving(&home, &rig, "");
     settled(&server, &rig);
     bills(&server, billed + 2.0);
+}
+
+#[test]
+fn killed_again_and_again_it_bills_every_request_once() {
+    let (home, rig) = (home(), Rig::start());
+    let mut server = serving(&home, &rig, "");
+    settled(&server, &rig);
+    let (port, sent, done) = (rig.port, Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let requesting = std::thread::spawn({
+        let (sent, done) = (Arc::clone(&sent), Arc::clone(&done));
+        move || {
+            while !done.load(Ordering::Relaxed) {
+                request(port, 1);
+                sent.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    for _ in 0..5 {
+        let before = billing(&server)["usage"].as_f64().expect("a number");
+        eventually(PATIENCE, || match billing(&server)["usage"].as_f64() {
+            Some(usage) if usage > before => Ok(()),
+            usage => Err(format!("{usage:?} after {before}")),
+        });
+        server.signal(Signal::KILL);
+        server.exit_within(PATIENCE);
+        server = serving(&home, &rig, "");
+    }
+    done.store(true, Ordering::Relaxed);
+    requesting.join().expect("all were answered");
+    bills(&server, sent.load(Ordering::Relaxed) as f64);
 }
 
 #[test]
