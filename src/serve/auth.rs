@@ -10,6 +10,7 @@ mod token;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -214,9 +215,12 @@ impl Guard {
                         .to_owned(),
                 ));
             }
-            Presented::Ticket(word) => ticket(&self.tickets, &word).ok_or_else(|| {
-                Denied::Unknown("this ticket is not good; it opens one connection, within 30 s".to_owned())
-            })?,
+            // It stands for its holder, and for no longer than the token that it was given for.
+            Presented::Ticket(word) => {
+                ticket(&self.tickets, &word).filter(|rights| !rights.end.has_come(SystemTime::now())).ok_or_else(
+                    || Denied::Unknown("this ticket is not good; it opens one connection, within 30 s".to_owned()),
+                )?
+            }
         };
         allowed(&rights, feeds)?;
         Ok(Some(rights))
@@ -291,6 +295,7 @@ mod tests {
             control: ControlToken::Given(secret("c0"), None),
             feeds: FeedAccess::Restricted(Some(secret("f0"))),
             roll: Roll::parse(roll).expect("a roll"),
+            roll_file: None,
             jwt: None,
             query_tokens: false,
         };
