@@ -124,7 +124,10 @@ async fn introduce(
             }
             return Err((replies, ending));
         }
-        Err(_) => return Err(closing(CloseCode::Unauthenticated, "no token came within 5 s")),
+        Err(_) => {
+            pass.unsaid();
+            return Err(closing(CloseCode::Unauthenticated, "no token came within 5 s"));
+        }
     };
     match pass.introduce(&token).await {
         Ok(()) => Ok(speaker),

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::App;
-use super::auth::Denied;
+use super::auth::{Denied, Door, Reason};
 use crate::access::{End, Rights};
 use crate::limits::PASS_LOOK_INTERVAL;
 use crate::protocol::Feed;
@@ -50,6 +50,13 @@ impl Over {
             Over::Revoked => "the token was revoked",
         }
     }
+
+    fn reason(self) -> Reason {
+        match self {
+            Over::Expired => Reason::Expired,
+            Over::Revoked => Reason::Revoked,
+        }
+    }
 }
 
 impl Pass {
@@ -71,6 +78,11 @@ impl Pass {
         self.renew(token).await
     }
 
+    /// Its holder has not said in time who it is.
+    pub fn unsaid(&self) {
+        self.app.guard.tally().count(Door::Message, Reason::Missing);
+    }
+
     /// Takes a token in place of the one before.
     ///
     /// # Errors
@@ -80,11 +92,12 @@ impl Pass {
         Ok(())
     }
 
-    /// Ready once, when it is over.
+    /// Ready once, when it is over, which is counted then.
     pub fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
         let Some(term) = &mut self.term else { return Poll::Pending };
         let over = ready!(term.poll_over(cx));
         self.term = Some(Term::Endless);
+        self.app.guard.tally().count(Door::Open, over.reason());
         Poll::Ready(over)
     }
 }

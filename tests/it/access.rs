@@ -1,5 +1,6 @@
 //! Who gets in: JSON Web Tokens of every algorithm, in every place they may stand, until they expire; tickets, the roll.
 
+mod refused;
 mod revoked;
 
 use std::fmt::Write;

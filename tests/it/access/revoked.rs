@@ -114,6 +114,15 @@ fn whoever_stands_on_a_token_that_is_taken_off_is_sent_away_and_nobody_else() {
         401,
         "a ticket stands for its holder"
     );
+    let headers = [("Authorization", format!("Bearer {}", server.token()))];
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let counts = http::request(server.address(), "GET", "/metrics", &headers, "").body;
+    for line in [
+        "veloflux_credentials_refused_total{at=\"open\",why=\"revoked\"} 7",
+        "veloflux_connections_closed_total{code=\"4401\"} 6",
+    ] {
+        assert!(counts.lines().any(|counted| counted == line), "{line}: {counts}");
+    }
     let after = opened(&server, metrics, &control).json()["id"].clone();
     for socket in &mut staying {
         socket.json_until(PATIENCE, |message| message["id"] == after);
