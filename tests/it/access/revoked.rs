@@ -154,3 +154,16 @@ fn the_roll_is_read_when_it_changes_and_a_wrong_one_takes_nothing_away() {
     assert_eq!(farewell(&mut again).1, REVOKED.1);
     say(&mut board, "board-token");
 }
+
+#[test]
+fn a_key_that_is_retired_opens_nothing_and_ends_nothing() {
+    let server = enrolled(&["viewer wall"]);
+    let (path, jwt) = ("/api/ws/metrics", hs256(&claims(json!({}))));
+    let mut socket = opened(&server, path, &bearer(&jwt));
+    let file = server.home().path().join("secret");
+    std::fs::write(file, b"another secret, which is as long as it has to be").expect("a file of ours");
+    assert_eq!(server.control(r#"{"action":"reload"}"#)["changes"], json!([]));
+    assert_eq!(reads(&server, &jwt), 401);
+    let after = opened(&server, path, &bearer("wall-token")).json()["id"].clone();
+    socket.json_until(PATIENCE, |message| message["id"] == after);
+}
