@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
-use super::rights::{Rights, Role};
+use super::rights::{End, Rights, Role};
 use crate::limits::TOKEN_LEEWAY;
 use crate::protocol::Feed;
 
@@ -75,8 +75,8 @@ impl Claims {
             .exp
             .and_then(|end| Duration::try_from_secs_f64(end).ok())
             .and_then(|end| SystemTime::UNIX_EPOCH.checked_add(end + TOKEN_LEEWAY));
-        rights.until = Some(end.ok_or("the token expires at no time there is")?);
-        Ok(rights)
+        let end = end.ok_or("the token expires at no time there is")?;
+        Ok(rights.until(End::At(end)))
     }
 }
 
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!((plain.who.as_str(), plain.role), ("ana", Role::Viewer));
         assert_eq!(feeds(&plain).len(), Feed::ALL.len());
         assert!(!plain.may(Deed::Operate));
-        assert_eq!(plain.until, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_030)));
+        assert_eq!(plain.end, End::At(SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_030)));
     }
 
     #[test]

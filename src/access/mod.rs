@@ -4,6 +4,7 @@
 
 mod claims;
 mod keys;
+mod lease;
 mod rights;
 mod roll;
 mod stamp;
@@ -11,7 +12,8 @@ mod ticket;
 mod verifier;
 
 pub use keys::{JwtAlgorithm, KeyPlace};
-pub use rights::{Deed, Rights, Role};
+pub use lease::Lease;
+pub use rights::{Deed, End, Rights, Role};
 pub use roll::Roll;
 pub use stamp::Stamp;
 pub use ticket::Tickets;

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use super::lease::Lease;
 use crate::protocol::Feed;
 
 /// How far somebody is trusted. Each may do what the one before may.
@@ -53,6 +54,28 @@ impl Deed {
     }
 }
 
+/// When rights end.
+#[derive(Debug, Clone, PartialEq)]
+pub enum End {
+    /// Not while the server runs.
+    Never,
+    /// At this time.
+    At(SystemTime),
+    /// With the place of their token on the roll.
+    With(Lease),
+}
+
+impl End {
+    /// Whether it has come.
+    pub fn has_come(&self, now: SystemTime) -> bool {
+        match self {
+            End::Never => false,
+            End::At(time) => now >= *time,
+            End::With(lease) => lease.has_ended(),
+        }
+    }
+}
+
 /// What somebody may do, and until when.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rights {
@@ -63,13 +86,13 @@ pub struct Rights {
     /// The feeds they may read, by [`Feed::index`].
     feeds: [bool; Feed::ALL.len()],
     /// When the rights end.
-    pub until: Option<SystemTime>,
+    pub end: End,
 }
 
 impl Rights {
     /// Rights to every feed, without an end.
     pub fn new(who: impl Into<String>, role: Role) -> Rights {
-        Rights { who: who.into(), role, feeds: [true; Feed::ALL.len()], until: None }
+        Rights { who: who.into(), role, feeds: [true; Feed::ALL.len()], end: End::Never }
     }
 
     /// The same for these feeds only.
@@ -79,6 +102,11 @@ impl Rights {
             self.feeds[feed.index()] = true;
         }
         self
+    }
+
+    /// The same until then.
+    pub fn until(self, end: End) -> Rights {
+        Rights { end, ..self }
     }
 
     /// Whether they may read a feed.

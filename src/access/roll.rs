@@ -3,11 +3,17 @@
 //! A line is `<SHA-256 of the token in hex> <role> <name>`; empty lines and those that begin with `#` are left out. The
 //! hash comes from `printf %s "$TOKEN" | sha256sum`. A plain hash is enough for what is long and random; a token that a
 //! person made up would be guessed. A hash stands there once: which of two roles it gives must not be a matter of order.
+//!
+//! Every role reads every feed, so a token that only has another role takes nothing from those who read with it. A token
+//! that is taken off ends what they stand on.
+
+use std::mem;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::rights::{Rights, Role};
+use super::lease::Lease;
+use super::rights::{End, Rights, Role};
 
 /// The static tokens that are known.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -49,6 +55,29 @@ impl Roll {
         self.entry(token).map(|entry| entry.rights.clone())
     }
 
+    /// Puts another in its place. Who holds a token that stands on both is left alone, the leases of the others end.
+    pub fn replace(&mut self, next: Roll) {
+        let before = mem::replace(self, next);
+        for old in before.0 {
+            let End::With(lease) = old.rights.end else { continue };
+            match self.0.iter_mut().find(|new| new.hash == old.hash) {
+                Some(new) => new.rights.end = End::With(lease),
+                None => lease.end(),
+            }
+        }
+    }
+
+    /// What another has that is not on this one, what is gone, and what has another role or name, a sentence each.
+    pub fn changes(&self, next: &Roll) -> Vec<String> {
+        let of = |entry: &Entry| format!("token of `{}`", entry.rights.who);
+        let before = |new: &Entry| self.0.iter().find(|old| old.hash == new.hash);
+        let added = next.0.iter().filter(|new| before(new).is_none()).map(|new| format!("{} added", of(new)));
+        let gone = self.0.iter().filter(|old| !next.0.iter().any(|new| new.hash == old.hash));
+        let gone = gone.map(|old| format!("{} removed; connections that stand on it are closed", of(old)));
+        let changed = next.0.iter().filter(|new| before(new).is_some_and(|old| old.rights != new.rights));
+        added.chain(gone).chain(changed.map(|new| format!("{} changed", of(new)))).collect()
+    }
+
     /// The line of the file at which this token stands.
     pub fn line_of(&self, token: &str) -> Option<usize> {
         self.entry(token).map(|entry| entry.line)
@@ -74,7 +103,7 @@ fn entry(line: &str) -> Result<([u8; 32], Rights), String> {
     let role = role.ok_or_else(|| format!("names no role; write one of {}", Role::ALL.map(Role::name).join(", ")))?;
     let name = words.next().ok_or("says not whose token it is; write a name at the end")?;
     match words.next() {
-        None => Ok((hash, Rights::new(name, role))),
+        None => Ok((hash, Rights::new(name, role).until(End::With(Lease::default())))),
         Some(_) => Err("has more than a hash, a role and a name".to_owned()),
     }
 }
@@ -100,7 +129,8 @@ mod tests {
     #[test]
     fn a_token_is_known_by_its_hash() {
         let roll = Roll::parse(&format!("# ours\n\n{HUNTER2} operator deploys\n")).expect("a roll");
-        assert_eq!(roll.find("hunter2"), Some(Rights::new("deploys", Role::Operator)));
+        let rights = roll.find("hunter2").expect("it is there");
+        assert_eq!((rights.who.as_str(), rights.role), ("deploys", Role::Operator));
         for other in ["", "hunter", "hunter22", HUNTER2] {
             assert_eq!(roll.find(other), None, "{other}");
         }
@@ -113,6 +143,35 @@ mod tests {
         assert_eq!(Roll::parse(&twice).expect_err("twice"), "line 3: has the hash of line 1; keep one of them");
         let roll = Roll::parse(&format!("\n{HUNTER2} viewer board\n")).expect("a roll");
         assert_eq!((roll.line_of("hunter2"), roll.line_of("hunter")), (Some(2), None));
+    }
+
+    #[test]
+    fn a_lease_ends_with_its_place_on_the_roll_and_does_not_come_back() {
+        let other = HUNTER2.replace('f', "0");
+        let parse = |text: &str| Roll::parse(text).expect("a roll");
+        let (one, both) = (format!("{HUNTER2} viewer board\n"), format!("{other} admin ana\n{HUNTER2} viewer board\n"));
+        let mut roll = parse(&one);
+        let held = |roll: &Roll| roll.find("hunter2").expect("it is there").end;
+        let ended = |end: &End| matches!(end, End::With(lease) if lease.has_ended());
+        let first = held(&roll);
+        for (next, words) in [
+            (both.clone(), &["token of `ana` added"][..]),
+            (both.replace("viewer", "admin"), &["token of `board` changed"]),
+            (
+                format!("\n{one}"),
+                &["token of `ana` removed; connections that stand on it are closed", "token of `board` changed"],
+            ),
+            (one.clone(), &[]),
+        ] {
+            let next = parse(&next);
+            assert_eq!(roll.changes(&next), words);
+            roll.replace(next);
+            assert!(!ended(&first) && !ended(&held(&roll)), "{words:?}");
+        }
+        roll.replace(Roll::default());
+        assert!(ended(&first));
+        roll.replace(parse(&one));
+        assert!(ended(&first) && !ended(&held(&roll)));
     }
 
     #[test]

@@ -67,6 +67,7 @@ pub(super) fn read<'t>(
         control,
         feeds: if public || !guarded { FeedAccess::Public } else { FeedAccess::Restricted(feed_token) },
         roll: roll.unwrap_or_default(),
+        roll_file: tokens_file.map(|file| report.resolve(file.place, &file.value)),
         jwt: jwt.and_then(|jwt| jwt.verifier),
         query_tokens: query_tokens.is_some_and(|item| item.value),
     }

@@ -28,7 +28,8 @@ handshakes_per_second_per_address = 100
 [auth]
 # token_file = "/etc/veloflux/token"    # the control token; default: VELOFLUX_TOKEN, else one is generated
 # feed_token_file = "/etc/veloflux/feed-token"  # whoever reads a feed has to present this
-# tokens_file = "/etc/veloflux/tokens"  # static tokens: lines of `<SHA-256 in hex> <viewer|operator|admin> <name>`
+# tokens_file = "/etc/veloflux/tokens"  # static tokens: lines of `<SHA-256 in hex> <viewer|operator|admin> <name>`;
+                                        # read again when it changes: what stands on a token that is gone is closed
 # query_tokens = false                  # `true` takes `?token=…`, which may end up in the logs of proxies
 feeds_public = false                    # `true` to listen beyond this machine without a feed token
 

@@ -86,6 +86,8 @@ pub struct Auth {
     pub feeds: FeedAccess,
     /// Static tokens beside the two.
     pub roll: Roll,
+    /// The file they stand in, if there is one.
+    pub roll_file: Option<PathBuf>,
     /// JSON Web Tokens, if any are taken.
     pub jwt: Option<Arc<Verifier>>,
     /// Whether a token may stand in the address. Default false.

@@ -22,7 +22,7 @@ pub enum CloseCode {
     OverCapacity = 1013,
     /// The peer read or answered too slowly.
     TooSlow = 4008,
-    /// The credential is missing, wrong or has expired.
+    /// The credential is missing, wrong, has expired or was revoked.
     Unauthenticated = 4401,
     /// The credential does not allow this.
     Forbidden = 4403,
@@ -54,7 +54,7 @@ pub const CLOSE_CODES: &[(CloseCode, &str, Advice)] = &[
     (CloseCode::Restarting, "the server is restarting", Advice::Reconnect),
     (CloseCode::OverCapacity, "the server is over capacity", Advice::Reconnect),
     (CloseCode::TooSlow, "read or answered too slowly", Advice::Reconnect),
-    (CloseCode::Unauthenticated, "the token is missing or has expired", Advice::Change),
+    (CloseCode::Unauthenticated, "the token is missing, has expired or was revoked", Advice::Change),
     (CloseCode::Forbidden, "not allowed", Advice::Change),
     (CloseCode::HandshakeTimeout, "the handshake timed out", Advice::Change),
     (CloseCode::TooMany, "too many messages", Advice::Change),

@@ -7,7 +7,7 @@ use poem::{Request, Response};
 use serde_json::Value;
 
 use super::App;
-use super::auth::Guard;
+use super::auth::Door;
 use super::proxies::Client;
 use crate::access::{Deed, Rights};
 use crate::audit::{Outcome, Record};
@@ -18,6 +18,7 @@ use crate::protocol::control::Command;
 pub struct Act {
     app: Arc<App>,
     rights: Rights,
+    door: Door,
     from: Option<IpAddr>,
     action: String,
     arguments: Value,
@@ -30,11 +31,18 @@ impl Act {
     ///
     /// # Errors
     /// Why not, as an answer.
-    pub async fn begin(app: &Arc<App>, request: &Request, deed: Deed, action: &str) -> Result<Act, Box<Response>> {
-        let rights = app.guard.holder(request.headers()).await?;
+    pub async fn begin(
+        app: &Arc<App>,
+        request: &Request,
+        door: Door,
+        deed: Deed,
+        action: &str,
+    ) -> Result<Act, Box<Response>> {
+        let rights = app.guard.holder(request.headers(), door).await?;
         let act = Act {
             app: Arc::clone(app),
             rights,
+            door,
             from: request.extensions().get::<Client>().map(|client| client.address),
             action: action.to_owned(),
             arguments: Value::Null,
@@ -48,7 +56,7 @@ impl Act {
     /// # Errors
     /// Why not, as an answer.
     pub async fn allowed(self, deed: Deed) -> Result<Act, Box<Response>> {
-        match Guard::allow(&self.rights, deed) {
+        match self.app.guard.allow(&self.rights, deed, self.door) {
             Ok(()) => Ok(self),
             Err(refusal) => {
                 let (has, needs) = (self.rights.role.name(), deed.role().name());

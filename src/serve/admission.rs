@@ -48,6 +48,8 @@ pub enum Why {
     UnreadAnswer,
     /// The request called us by a name that is not ours.
     ForeignHost,
+    /// The request came from a page of an origin that is not let in.
+    ForeignOrigin,
 }
 
 /// Every reason, in the order of its discriminants, and its word in `/metrics`.
@@ -64,6 +66,7 @@ pub const REFUSALS: &[(Why, &str)] = &[
     (Why::SlowRequest, "slow_request"),
     (Why::UnreadAnswer, "unread_answer"),
     (Why::ForeignHost, "foreign_host"),
+    (Why::ForeignOrigin, "foreign_origin"),
 ];
 
 /// A refusal that can be told.
@@ -300,7 +303,7 @@ mod tests {
         for (index, (why, _)) in REFUSALS.iter().enumerate() {
             assert_eq!(*why as usize, index);
         }
-        assert_eq!(REFUSALS.len(), Why::ForeignHost as usize + 1);
+        assert_eq!(REFUSALS.len(), Why::ForeignOrigin as usize + 1);
     }
 
     #[test]

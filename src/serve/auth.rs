@@ -4,24 +4,26 @@
 //! Tokens, and tickets. A client that can set no header offers the subprotocol `veloflux.v1` and either puts
 //! `bearer.<token>` beside it or says the token as its first message.
 
+mod denied;
 mod presented;
+mod tally;
 mod token;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::HeaderMap;
 use poem::{Request, Response};
 
+pub use denied::Denied;
 pub use presented::{SUBPROTOCOL, offers_subprotocol};
+pub use tally::{Door, Reason, Tally};
 
-use super::answer::error;
 use crate::access::{Deed, Refusal, Rights, Role, Roll, Tickets, Verifier};
 use crate::config::{Auth, ControlToken, FeedAccess};
-use crate::limits::JWKS_PAUSE;
-use crate::protocol::{CloseCode, Feed};
+use crate::protocol::Feed;
 use crate::secret::Secret;
 use presented::{Presented, bearer, presented};
 
@@ -33,6 +35,7 @@ pub struct Guard {
     jwt: Option<Arc<Verifier>>,
     query_tokens: bool,
     tickets: Tickets,
+    tally: Arc<Tally>,
 }
 
 /// How the rights of a ticket are found.
@@ -55,54 +58,6 @@ pub enum Entry {
     With(Rights),
     /// They will say who they are in their first message.
     Unsaid,
-}
-
-/// Why somebody is not let in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Denied {
-    /// Nothing was presented.
-    Missing,
-    /// What was presented is not good, in words.
-    Unknown(String),
-    /// It is good, and not for this.
-    Forbidden(String),
-    /// It cannot be told whether it is good.
-    Unavailable(String),
-}
-
-impl Denied {
-    /// The answer to a request for `what`.
-    pub fn response(&self, what: &str) -> Response {
-        let (status, code, message) = match self {
-            Denied::Missing => (
-                StatusCode::UNAUTHORIZED,
-                "unauthorized",
-                format!("{what} needs the header `Authorization: Bearer <token>`"),
-            ),
-            Denied::Unknown(why) => (StatusCode::UNAUTHORIZED, "unauthorized", why.clone()),
-            Denied::Forbidden(why) => (StatusCode::FORBIDDEN, "forbidden", why.clone()),
-            Denied::Unavailable(why) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", why.clone()),
-        };
-        let mut response = error(status, code, message);
-        let (name, value) = match self {
-            Denied::Missing => (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
-            Denied::Unknown(_) => (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\"")),
-            Denied::Forbidden(_) => (WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\"")),
-            Denied::Unavailable(_) => (RETRY_AFTER, HeaderValue::from(JWKS_PAUSE.as_secs())),
-        };
-        response.headers_mut().insert(name, value);
-        response
-    }
-
-    /// The code that ends a connection, and what it means in words.
-    pub fn close(&self) -> (CloseCode, &str) {
-        match self {
-            Denied::Missing => (CloseCode::Unauthenticated, CloseCode::Unauthenticated.meaning()),
-            Denied::Unknown(why) => (CloseCode::Unauthenticated, why),
-            Denied::Forbidden(why) => (CloseCode::Forbidden, why),
-            Denied::Unavailable(why) => (CloseCode::OverCapacity, why),
-        }
-    }
 }
 
 impl Guard {
@@ -136,6 +91,7 @@ impl Guard {
             jwt: auth.jwt,
             query_tokens: auth.query_tokens,
             tickets: Tickets::default(),
+            tally: Arc::default(),
         }
     }
 
@@ -144,13 +100,24 @@ impl Guard {
         Arc::clone(&self.roll)
     }
 
+    /// How often somebody was not let in.
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
+    }
+
+    /// Counts somebody who is not let in, and makes the answer.
+    fn deny(&self, door: Door, denied: Denied) -> Box<Response> {
+        self.tally.count(door, denied.reason());
+        Box::new(denied.response(door))
+    }
+
     /// Finds out who wants to do something to the server. Only the header counts: what changes something is never sent by an
     /// address alone.
     ///
     /// # Errors
     /// Why not, as an answer.
-    pub async fn holder(&self, headers: &HeaderMap) -> Result<Rights, Box<Response>> {
-        let denied = |denied: Denied| Box::new(denied.response("control"));
+    pub async fn holder(&self, headers: &HeaderMap, door: Door) -> Result<Rights, Box<Response>> {
+        let denied = |denied| self.deny(door, denied);
         self.identify(bearer(headers).ok_or(Denied::Missing).map_err(denied)?).await.map_err(denied)
     }
 
@@ -158,13 +125,13 @@ impl Guard {
     ///
     /// # Errors
     /// Why not, as an answer.
-    pub fn allow(rights: &Rights, deed: Deed) -> Result<(), Box<Response>> {
+    pub fn allow(&self, rights: &Rights, deed: Deed, door: Door) -> Result<(), Box<Response>> {
         if rights.may(deed) {
             return Ok(());
         }
         let (has, needs) = (rights.role.name(), deed.role().name());
-        let denied = Denied::Forbidden(format!("this token is one of a {has}; this needs one of a {needs}"));
-        Err(Box::new(denied.response("control")))
+        let why = format!("this token is one of a {has}; this needs one of a {needs}");
+        Err(self.deny(door, Denied::Forbidden(why)))
     }
 
     /// Lets a request read these feeds. None: everybody may.
@@ -172,7 +139,7 @@ impl Guard {
     /// # Errors
     /// Why not, as an answer.
     pub async fn read(&self, request: &Request, feeds: &[Feed]) -> Result<Option<Rights>, Box<Response>> {
-        self.rights(request, feeds, Tickets::redeem).await.map_err(|denied| Box::new(denied.response("reading")))
+        self.rights(request, feeds, Tickets::redeem).await.map_err(|denied| self.deny(Door::Feeds, denied))
     }
 
     /// Lets a handshake read these feeds, also where it offers to say later who it is.
@@ -194,7 +161,7 @@ impl Guard {
     async fn enter(&self, request: &Request, feeds: &[Feed], ticket: Lookup) -> Result<Entry, Box<Response>> {
         match self.rights(request, feeds, ticket).await {
             Err(Denied::Missing) if offers_subprotocol(request.headers()) => Ok(Entry::Unsaid),
-            Err(denied) => Err(Box::new(denied.response("reading"))),
+            Err(denied) => Err(self.deny(Door::Feeds, denied)),
             Ok(rights) => Ok(rights.map_or(Entry::Open, Entry::With)),
         }
     }
@@ -214,9 +181,12 @@ impl Guard {
                         .to_owned(),
                 ));
             }
-            Presented::Ticket(word) => ticket(&self.tickets, &word).ok_or_else(|| {
-                Denied::Unknown("this ticket is not good; it opens one connection, within 30 s".to_owned())
-            })?,
+            // It stands for its holder, and for no longer than the token that it was given for.
+            Presented::Ticket(word) => {
+                ticket(&self.tickets, &word).filter(|rights| !rights.end.has_come(SystemTime::now())).ok_or_else(
+                    || Denied::Unknown("this ticket is not good; it opens one connection, within 30 s".to_owned()),
+                )?
+            }
         };
         allowed(&rights, feeds)?;
         Ok(Some(rights))
@@ -227,9 +197,8 @@ impl Guard {
     /// # Errors
     /// Why not.
     pub async fn say(&self, token: &str, feeds: &[Feed]) -> Result<Rights, Denied> {
-        let rights = self.identify(token).await?;
-        allowed(&rights, feeds)?;
-        Ok(rights)
+        let rights = self.identify(token).await.and_then(|rights| allowed(&rights, feeds).map(|()| rights));
+        rights.inspect_err(|denied| self.tally.count(Door::Message, denied.reason()))
     }
 
     /// Gives a ticket for the rights of whoever asks.
@@ -237,7 +206,7 @@ impl Guard {
     /// # Errors
     /// Why not, as an answer.
     pub async fn ticket(&self, headers: &HeaderMap) -> Result<String, Box<Response>> {
-        let denied = |denied: Denied| Box::new(denied.response("a ticket"));
+        let denied = |denied| self.deny(Door::Ticket, denied);
         let rights = self.identify(bearer(headers).ok_or(Denied::Missing).map_err(denied)?).await.map_err(denied)?;
         let too_many = || denied(Denied::Unavailable("too many tickets are out; use them, or wait".to_owned()));
         self.tickets.issue(rights).ok_or_else(too_many)
@@ -257,7 +226,8 @@ impl Guard {
         let verifier = self.jwt.as_ref().ok_or_else(unknown)?;
         verifier.verify(token).await.map_err(|refusal| match refusal {
             Refusal::NotOne => unknown(),
-            Refusal::Expired | Refusal::Bad(_) => Denied::Unknown(refusal.to_string()),
+            Refusal::Expired => Denied::Expired(refusal.to_string()),
+            Refusal::Bad(_) => Denied::Unknown(refusal.to_string()),
             Refusal::NoKeys(_) => Denied::Unavailable(refusal.to_string()),
         })
     }
@@ -291,6 +261,7 @@ mod tests {
             control: ControlToken::Given(secret("c0"), None),
             feeds: FeedAccess::Restricted(Some(secret("f0"))),
             roll: Roll::parse(roll).expect("a roll"),
+            roll_file: None,
             jwt: None,
             query_tokens: false,
         };
@@ -309,8 +280,8 @@ mod tests {
             let request = request(value);
             let status = |response: Box<Response>| response.status().as_u16();
             let may = async |deed| {
-                let holder = guard.holder(request.headers()).await;
-                holder.and_then(|rights| Guard::allow(&rights, deed)).map_or_else(status, |()| 200)
+                let holder = guard.holder(request.headers(), Door::Control).await;
+                holder.and_then(|rights| guard.allow(&rights, deed, Door::Control)).map_or_else(status, |()| 200)
             };
             assert_eq!(guard.read(&request, &Feed::ALL).await.map_or_else(status, |_| 200), read, "{value:?}");
             assert_eq!(may(Deed::Operate).await, operate, "{value:?}");

@@ -77,20 +77,20 @@ pub async fn serve(
         // task has left there. That task has ended, but a kilobyte of it would live as long as the connection.
         let ready = poll_fn(|cx| {
             if let Some(pass) = &mut pass
-                && pass.poll_expired(cx).is_ready()
+                && let Poll::Ready(over) = pass.poll_over(cx)
             {
-                return Poll::Ready(None);
+                return Poll::Ready(Err(over));
             }
-            link.socket.poll_read_ready(cx).map(Some)
+            link.socket.poll_read_ready(cx).map(Ok)
         });
         match ready.await {
-            Some(Ok(())) if !link.over.load(Ordering::Relaxed) => {}
-            Some(_) => break,
-            None => {
+            Ok(Ok(())) if !link.over.load(Ordering::Relaxed) => {}
+            Ok(_) => break,
+            Err(over) => {
                 let code = CloseCode::Unauthenticated;
                 pass = None;
                 peer.get_or_insert_with(|| Speaker::new(deflate)).closing = true;
-                seat.close(frame::close(code, code.meaning()), Ending::Closed(code)).await;
+                seat.close(frame::close(code, over.words()), Ending::Closed(code)).await;
                 continue;
             }
         }
@@ -124,7 +124,10 @@ async fn introduce(
             }
             return Err((replies, ending));
         }
-        Err(_) => return Err(closing(CloseCode::Unauthenticated, "no token came within 5 s")),
+        Err(_) => {
+            pass.unsaid();
+            return Err(closing(CloseCode::Unauthenticated, "no token came within 5 s"));
+        }
     };
     match pass.introduce(&token).await {
         Ok(()) => Ok(speaker),

@@ -11,6 +11,7 @@ use poem::{Request, Response};
 use super::App;
 use super::act::Act;
 use super::answer::{error, json};
+use super::auth::Door;
 use super::documents::operation::{Access, Gives, Operation, Presence, Takes, of};
 use crate::access::Deed;
 use crate::fleet::Refused;
@@ -159,7 +160,7 @@ pub async fn ticket(app: Arc<App>, request: Request) -> Response {
 
 /// Checks the token, then reads the body. Nothing of the body is read for somebody who may not send it.
 async fn admit(app: &Arc<App>, mut request: Request, action: &str) -> Result<(Act, Bytes), Box<Response>> {
-    let act = Act::begin(app, &request, Deed::Operate, action).await?;
+    let act = Act::begin(app, &request, Door::Control, Deed::Operate, action).await?;
     Ok((act, body(&mut request, REQUEST_BODY_BYTES_MAX).await?))
 }
 

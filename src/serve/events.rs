@@ -3,7 +3,8 @@
 //! Nobody writes to a reader: it asks for the next piece when it has taken the one before, and is given what its [`Track`]
 //! says. So there is no queue, and a slow reader gets the snapshot instead of what it missed, as on a WebSocket.
 //!
-//! It ends when the server stops, which is announced before a restart with the time after which to come back, when the token has expired, or when the peer is gone, which hyper notices.
+//! It ends when the server stops, which is announced before a restart with the time after which to come back, when the token
+//! has expired or was revoked, or when the peer is gone, which hyper notices.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -166,10 +167,10 @@ impl Reader {
 
 /// Resolves when a stream has to end. Safe to drop.
 async fn over(stopping: &Shutdown, pass: &mut Option<Pass>) {
-    let expired = poll_fn(|cx| pass.as_mut().map_or(Poll::Pending, |pass| pass.poll_expired(cx)));
+    let over = poll_fn(|cx| pass.as_mut().map_or(Poll::Pending, |pass| pass.poll_over(cx)));
     tokio::select! {
         () = stopping.begun() => {}
-        () = expired => {}
+        _ = over => {}
     }
 }
 

@@ -77,7 +77,7 @@ impl App {
         let hub = Arc::new(Hub::start(shards, &traffic, connections));
         let (feeds, updates) = Feeds::start(&world, shutdown);
         shutdown.spawn(hand_over(updates, Arc::clone(&hub)));
-        let telemetry = Telemetry::new(&world, &traffic, &admission);
+        let telemetry = Telemetry::new(&world, &traffic, &admission, guard.tally());
         Arc::new(App {
             world,
             feeds,

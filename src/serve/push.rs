@@ -8,6 +8,7 @@ use poem::{Request, Response};
 use super::App;
 use super::act::Act;
 use super::answer::{error, json};
+use super::auth::Door;
 use super::control::body;
 use super::documents::operation::{Access, Gives, Operation, Presence, Takes, of};
 use crate::access::Deed;
@@ -31,7 +32,7 @@ pub const PUSH: Operation = Operation {
 /// Takes a document for a source.
 pub async fn push(app: Arc<App>, mut request: Request) -> Response {
     let name = request.raw_path_param("source").unwrap_or_default().to_owned();
-    let act = match Act::begin(&app, &request, Deed::Operate, "push").await {
+    let act = match Act::begin(&app, &request, Door::Push, Deed::Operate, "push").await {
         Ok(act) => act.to(serde_json::json!({ "source": name })),
         Err(refusal) => return *refusal,
     };

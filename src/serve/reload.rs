@@ -68,7 +68,7 @@ impl Reloader {
         for change in &changes {
             tracing::info!(change, "settings");
         }
-        self.roll.write().unwrap_or_else(PoisonError::into_inner).clone_from(&settings.auth.roll);
+        self.roll.write().unwrap_or_else(PoisonError::into_inner).replace(settings.auth.roll.clone());
         self.world.set(settings);
         self.world.notify(None);
         *read = Timestamp::now();
@@ -87,8 +87,8 @@ impl Reloader {
         self.world.audit.write(record).await;
     }
 
-    /// Reads the settings whenever their file, or one of the certificate's, has changed, and rests for one look: somebody may
-    /// still be writing. Never ends.
+    /// Reads the settings whenever their file, one of the certificate's or the roll has changed, and rests for one look: somebody
+    /// may still be writing. Never ends.
     pub async fn watch(self: Arc<Self>) {
         let mut looks = interval(SETTINGS_LOOK_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -118,7 +118,8 @@ impl Reloader {
     fn stamps(&self) -> BTreeMap<PathBuf, Option<Stamp>> {
         let settings = self.world.settings();
         let tls = settings.tls.iter().flat_map(ServerTls::files);
-        let files = self.overrides.config.as_deref().into_iter().chain(tls);
+        let roll = settings.auth.roll_file.as_deref();
+        let files = self.overrides.config.as_deref().into_iter().chain(tls).chain(roll);
         files.map(|file| (file.to_owned(), Stamp::of(file).ok())).collect()
     }
 }
@@ -161,9 +162,7 @@ fn changes(start: &Settings, old: &Settings, new: &Settings) -> Vec<String> {
     ];
     let plain = plain.into_iter().filter(|(_, differs)| *differs);
     changes.extend(plain.map(|(what, _)| format!("`{what}` is another")));
-    if old.auth.roll != new.auth.roll {
-        changes.push("the roll of tokens is another; connections that are open go on".to_owned());
-    }
+    changes.extend(old.auth.roll.changes(&new.auth.roll));
     if let (Some(old), Some(new)) = (&old.tls, &new.tls)
         && !old.shows_the_same(new)
     {
@@ -172,6 +171,8 @@ fn changes(start: &Settings, old: &Settings, new: &Settings) -> Vec<String> {
             new.options().identity.certificate.display()
         ));
     }
+    let (roll, roll_file) = (new.auth.roll.clone(), new.auth.roll_file.clone());
+    let beside_the_roll = Auth { roll, roll_file, ..start.auth.clone() };
     let fixed = [
         ("listen", start.listen != new.listen),
         ("state_dir", start.state_dir != new.state_dir),
@@ -179,7 +180,7 @@ fn changes(start: &Settings, old: &Settings, new: &Settings) -> Vec<String> {
         ("[tls]", start.tls.is_some() != new.tls.is_some()),
         ("[limits]", start.limits != new.limits),
         ("trusted_proxies", start.trusted_proxies != new.trusted_proxies),
-        ("[auth]", Auth { roll: new.auth.roll.clone(), ..start.auth.clone() } != new.auth),
+        ("[auth]", beside_the_roll != new.auth),
         ("[audit]", start.audit != new.audit),
         ("[billing]", start.tariff != new.tariff),
     ];

@@ -217,11 +217,11 @@ impl Endpoint for Guarded {
         let settings = self.app.world.settings();
         let origin = judge(request.headers(), &settings.allowed_origins, client.scheme.as_deref());
         let mut response = match &origin {
-            Verdict::Foreign => error(
-                StatusCode::FORBIDDEN,
-                "foreign_origin",
-                "this page's origin is not let in; list it in `allowed_origins` or pass `--allow-origin`",
-            ),
+            Verdict::Foreign => {
+                self.app.admission.count(Why::ForeignOrigin);
+                let message = "this page's origin is not let in; list it in `allowed_origins` or pass `--allow-origin`";
+                error(StatusCode::FORBIDDEN, "foreign_origin", message)
+            }
             Verdict::Allowed(_) if request.method() == Method::OPTIONS => self.preflight(),
             // The handshake judges its method itself, after the name of the feed.
             _ if self.row.methods.contains(request.method()) || self.row.path == FEED_ROUTE => {

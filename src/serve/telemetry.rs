@@ -13,6 +13,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use super::admission::Admission;
+use super::auth::Tally;
 use crate::checks::CheckState;
 use crate::feeds::World;
 use crate::feeds::host::{cpu_seconds, descriptors, resident_bytes};
@@ -130,10 +131,19 @@ pub struct Telemetry {
 
 impl Telemetry {
     /// Telemetry of a server and its connections.
-    pub fn new(world: &Arc<World>, traffic: &Arc<Traffic>, admission: &Arc<Admission>) -> Telemetry {
+    pub fn new(
+        world: &Arc<World>,
+        traffic: &Arc<Traffic>,
+        admission: &Arc<Admission>,
+        credentials: &Arc<Tally>,
+    ) -> Telemetry {
         let mut registry = Registry::with_prefix("veloflux");
-        let (world, traffic, admission) = (Arc::clone(world), Arc::clone(traffic), Arc::clone(admission));
-        registry.register_collector(Box::new(Scrape { world, traffic, admission }));
+        registry.register_collector(Box::new(Scrape {
+            world: Arc::clone(world),
+            traffic: Arc::clone(traffic),
+            admission: Arc::clone(admission),
+            credentials: Arc::clone(credentials),
+        }));
         Telemetry { registry }
     }
 
@@ -150,6 +160,7 @@ struct Scrape {
     world: Arc<World>,
     traffic: Arc<Traffic>,
     admission: Arc<Admission>,
+    credentials: Arc<Tally>,
 }
 
 impl fmt::Debug for Scrape {
@@ -225,7 +236,17 @@ impl Scrape {
         )?;
         let rows =
             self.admission.refused().map(|(why, count)| (vec![("why", why.to_owned())], ConstCounter::new(count)));
-        write(out, "refused", "Connections and handshakes that were refused or cut off, by reason", rows)
+        write(out, "refused", "Connections and handshakes that were refused or cut off, by reason", rows)?;
+        let rows = self
+            .credentials
+            .so_far()
+            .map(|(at, why, count)| (vec![("at", at.to_owned()), ("why", why.to_owned())], ConstCounter::new(count)));
+        write(
+            out,
+            "credentials_refused",
+            "Credentials refused, by where and why; at `message`: said on a connection; at `open`: one that ended an open connection",
+            rows,
+        )
     }
 
     fn checks(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {

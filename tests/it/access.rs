@@ -1,5 +1,8 @@
 //! Who gets in: JSON Web Tokens of every algorithm, in every place they may stand, until they expire; tickets, the roll.
 
+mod refused;
+mod revoked;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,6 +58,13 @@ fn upgrade(server: &TestServer, path: &str, more: &str) -> (Socket, Response) {
 
 fn reads(server: &TestServer, token: &str) -> u16 {
     upgrade(server, "/api/ws/metrics", &format!("Authorization: Bearer {token}\r\n")).1.status
+}
+
+/// The hash of a token, as it stands on a roll.
+fn hash(token: &str) -> String {
+    let command = format!("printf %s {token} | sha256sum | cut -d' ' -f1");
+    let made = Command::new("sh").args(["-c", &command]).output().expect("a shell");
+    String::from_utf8(made.stdout).expect("hex").trim().to_owned()
 }
 
 fn close_code(socket: &mut Socket) -> u16 {
@@ -290,12 +300,6 @@ fn an_event_stream_and_a_plain_message_want_the_same_token_and_a_stream_ends_wit
 fn a_roll_holds_hashes_of_static_tokens() {
     let home = home();
     let file = home.path().join("tokens");
-    // printf %s deploy-token | sha256sum
-    let hash = |token: &str| {
-        let command = format!("printf %s {token} | sha256sum | cut -d' ' -f1");
-        let made = Command::new("sh").args(["-c", &command]).output().expect("a shell");
-        String::from_utf8(made.stdout).expect("hex").trim().to_owned()
-    };
     let roll = format!("{} operator deploys\n{} viewer wall\n", hash("deploy-token"), hash("wall-token"));
     std::fs::write(&file, &roll).expect("a file of ours");
     let server = TestServer::builder_in(home).config(&format!("[auth]\ntokens_file = {file:?}")).start();
@@ -311,7 +315,8 @@ fn a_roll_holds_hashes_of_static_tokens() {
     let other = roll.lines().skip(1).collect::<String>();
     std::fs::write(&file, format!("{other}\n{} viewer new\n", hash("new-token"))).expect("a file of ours");
     let answer = server.control(r#"{"action":"reload"}"#);
-    assert_eq!(answer["changes"].as_array().map(Vec::len), Some(1), "{answer}");
+    let removed = "token of `deploys` removed; connections that stand on it are closed";
+    assert_eq!(answer["changes"], json!(["token of `new` added", removed]), "{answer}");
     assert_eq!((reads(&server, "deploy-token"), control("deploy-token")), (401, 401));
     assert_eq!((reads(&server, "wall-token"), reads(&server, "new-token")), (101, 101));
 }

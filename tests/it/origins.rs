@@ -41,6 +41,8 @@ fn the_same_origin_loopback_and_none_are_let_in_and_strangers_are_not() {
         let more = origin.map(|origin| format!("Origin: {origin}\r\n")).unwrap_or_default();
         assert_eq!(handshake(&server, &more), status, "{origin:?}, port {port}");
     }
+    let counts = server.get("/metrics").body;
+    assert!(counts.contains("veloflux_refused_total{why=\"foreign_origin\"} 12"), "{counts}");
 }
 
 #[test]
