@@ -5,8 +5,8 @@
 //! [`Poller`]'s.
 
 mod caddy;
+mod contents;
 mod csv;
-mod disk;
 mod dns;
 mod envoy;
 mod exposition;

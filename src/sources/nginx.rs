@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::disk::Disk;
 use super::fetch::{Fetcher, Heard};
 use super::{Counter, Kind, Reading, Source, SourceOptions, Telling};
+use crate::disk::Disk;
 
 /// The row of this kind.
 pub(super) const KIND: Kind = Kind {
