@@ -54,7 +54,7 @@ pub struct Counter {
     pub value: u64,
     /// How many of them do not count, as our own readings. It may come a moment late.
     pub aside: u64,
-    /// How many since the reading before may be our own questions, where the source does not tell which are.
+    /// How many questions of our own, since our start, may be among them, where the source does not tell which are.
     pub ours: u64,
 }
 

@@ -23,6 +23,7 @@ pub(super) struct Tally {
 struct Last {
     value: u64,
     aside: u64,
+    ours: u64,
     /// What did not count after all, and was counted before that was known.
     owed: u64,
     /// When that was.
@@ -46,21 +47,22 @@ impl Tally {
             let last = match self.last.get_mut(name) {
                 Some(last) => last,
                 None => {
-                    let (value, aside) = if from_zero { (0, 0) } else { (*value, *aside) };
-                    self.last.entry(name.clone()).or_insert(Last { value, aside, owed: 0, read: now })
+                    let (value, aside, ours) = if from_zero { (0, 0, 0) } else { (*value, *aside, *ours) };
+                    self.last.entry(name.clone()).or_insert(Last { value, aside, ours, owed: 0, read: now })
                 }
             };
             let begins_again = *value < last.value;
             if begins_again {
-                *last = Last { value: 0, aside: 0, owed: 0, read: now };
+                *last = Last { value: 0, aside: 0, ours: last.ours, owed: 0, read: now };
             }
+            let asked = ours.saturating_sub(last.ours);
             // What we asked a process that is gone went with it, but for what it has just answered.
-            let ours = if begins_again { (*ours).min(1) } else { *ours };
+            let asked = if begins_again { asked.min(1) } else { asked };
             let (counted, less) = (value - last.value, last.owed.saturating_add(aside.saturating_sub(last.aside)));
             let owed = less.saturating_sub(counted);
-            *last = Last { value: *value, aside: last.aside.max(*aside), owed, read: now };
+            *last = Last { value: *value, aside: last.aside.max(*aside), ours: *ours, owed, read: now };
             // Not all that we asked need have arrived.
-            more = more.saturating_add(counted.saturating_sub(less).saturating_sub(ours));
+            more = more.saturating_add(counted.saturating_sub(less).saturating_sub(asked));
         }
         self.forget(now);
         if more > REQUESTS_PER_READING_MAX { Err(Absurd(more)) } else { Ok(more) }
@@ -126,15 +128,17 @@ mod tests {
         let mut tally = Tally::default();
         for ((ours, value), more) in [
             ((1, 11), 0),
-            ((1, 12), 0),
-            ((1, 20), 7),
+            ((2, 12), 0),
+            ((3, 20), 7),
             // It hung, and has answered all of them now.
-            ((4, 25), 1),
+            ((7, 25), 1),
             // They have never arrived.
-            ((4, 26), 0),
+            ((11, 26), 0),
             // Restarted.
-            ((3, 1), 0),
-            ((1, 5), 3),
+            ((14, 1), 0),
+            ((15, 5), 3),
+            // A reading in between was no answer any more.
+            ((17, 9), 2),
         ] {
             let counter = Counter { ours, ..Counter::new("a", value) };
             assert_eq!(tally.fold(&[counter], true, Instant::now()), Ok(more), "{value} with {ours}");
