@@ -11,7 +11,7 @@ use veloflux::config::{self, Overrides};
 use veloflux::expression::Expression;
 use veloflux::net::dns::{Question, RECORD_TYPES};
 use veloflux::protocol::control::{Command, parse_force_update};
-use veloflux::protocol::message::Inbound;
+use veloflux::protocol::inbound::Inbound;
 use veloflux::protocol::{CloseCode, INBOUND_MESSAGE_BYTES_MAX};
 use veloflux::sources::{Reading, understand};
 use veloflux::websocket::handshake::accept;

@@ -12,7 +12,7 @@ mod watch;
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub use connection::{ConnectionArgs, Header, OutputArgs};
 pub use control::{ControlAction, ControlArgs};
@@ -87,7 +87,14 @@ pub enum Format {
 
 /// The definition of the whole command line, for completions and man pages.
 pub fn command() -> clap::Command {
-    Cli::command()
+    completed(Cli::command())
+}
+
+/// Says that a value of which nothing is known is no file, which is what shells would offer for it.
+fn completed(command: clap::Command) -> clap::Command {
+    let open = |arg: &clap::Arg| arg.get_value_hint() == ValueHint::Unknown && arg.get_possible_values().is_empty();
+    let told = command.mut_args(|arg| if open(&arg) { arg.value_hint(ValueHint::Other) } else { arg });
+    told.mut_subcommands(completed)
 }
 
 /// Why no command was read: a wrong usage, or help and version, which clap treats alike. `use_stderr` tells them apart.

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod config;
+pub mod disk;
 pub mod duration;
 pub mod exit;
 pub mod expression;

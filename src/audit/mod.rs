@@ -22,6 +22,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 pub use line::{Outcome, Record};
 pub use verify::{Broken, Report, verify};
 
+use crate::disk::Disk;
 use crate::limits::{AUDIT_PATIENCE, AUDIT_RETRY_INTERVAL, AUDIT_WAITING_MAX};
 use crate::net::fault::io_words;
 
@@ -32,8 +33,8 @@ pub const FILE_NAME: &str = "audit.jsonl";
 pub struct Trail {
     /// None: it is switched off.
     path: Option<PathBuf>,
-    /// Held while the file is written, so that lines keep their order.
-    pen: Arc<tokio::sync::Mutex<()>>,
+    /// One writes at a time, so that lines keep their order.
+    disk: Disk,
     state: Mutex<State>,
     changes: watch::Sender<u64>,
 }
@@ -65,7 +66,7 @@ impl Trail {
     pub fn open(path: Option<&Path>) -> Arc<Trail> {
         Arc::new(Trail {
             path: path.map(Path::to_owned),
-            pen: Arc::default(),
+            disk: Disk::default(),
             state: Mutex::default(),
             changes: watch::Sender::new(0),
         })
@@ -125,17 +126,15 @@ impl Trail {
         state.waiting.push_back(record);
     }
 
-    /// Writes what waits, on a thread that may wait for a disk. One at a time: a disk that hangs takes one such thread and not
-    /// all there are.
+    /// Writes what waits.
     async fn flush_aside(self: &Arc<Self>) {
-        let pen = Arc::clone(&self.pen).lock_owned().await;
         let trail = Arc::clone(self);
-        let written = tokio::task::spawn_blocking(move || {
-            let _pen = pen;
+        let flush = move || {
             trail.flush();
-        });
+            Ok(())
+        };
         // It does not panic; what went wrong is noted.
-        let _ = written.await;
+        let _ = self.disk.run(flush).await;
     }
 
     fn flush(&self) {

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout};
 
+use crate::disk::Disk;
 use crate::limits::{INTENT_RETRY_INTERVAL, INTENT_SAVE_PATIENCE};
 use crate::net::fault::{in_words, io_words};
 use crate::protocol::control::{Order, Wanted};
@@ -185,9 +186,8 @@ struct Line {
 /// The intents, and where they are kept.
 pub(super) struct Intents {
     path: PathBuf,
-    /// Held while the file is written.
-    pen: Arc<tokio::sync::Mutex<()>>,
-    kept: Mutex<BTreeMap<Subject, Kept>>,
+    disk: Disk,
+    kept: Arc<Mutex<BTreeMap<Subject, Kept>>>,
 }
 
 impl Intents {
@@ -204,7 +204,7 @@ impl Intents {
             Vec::new()
         });
         let kept = lines.into_iter().map(|line| (line.subject, line.kept));
-        Intents { path, pen: Arc::default(), kept: Mutex::new(kept.collect()) }
+        Intents { path, disk: Disk::default(), kept: Arc::new(Mutex::new(kept.collect())) }
     }
 
     /// The intent for a backend, as it stands on the wire.
@@ -284,28 +284,29 @@ impl Intents {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Subject, Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.kept)
     }
 
     /// Writes all of them, on a thread that may wait for a disk; a disk that hangs keeps no order waiting for ever.
     pub(super) async fn save(&self) {
-        let written = async {
-            let pen = Arc::clone(&self.pen).lock_owned().await;
-            let (path, all) = (self.path.clone(), self.lock().clone());
-            let writing = tokio::task::spawn_blocking(move || {
-                let _pen = pen;
-                write(&path, all)
-            });
-            writing.await.map_err(std::io::Error::other).flatten()
-        };
+        let (path, kept) = (self.path.clone(), Arc::clone(&self.kept));
+        let written = self.disk.run(move || {
+            // As they are when it is their turn.
+            let all = locked(&kept).clone();
+            write(&path, all).map_err(|error| io_words(&error))
+        });
         let why = match timeout(INTENT_SAVE_PATIENCE, written).await {
             Ok(Ok(())) => return,
-            Ok(Err(error)) => io_words(&error),
+            Ok(Err(why)) => why,
             Err(_) => format!("not done within {}", in_words(INTENT_SAVE_PATIENCE)),
         };
         let file = self.path.display();
         tracing::error!(%file, why, "what operators want of backends is lost at a restart");
     }
+}
+
+fn locked(kept: &Mutex<BTreeMap<Subject, Kept>>) -> MutexGuard<'_, BTreeMap<Subject, Kept>> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes aside and renames that into place: a crash leaves the old file or the new one.

@@ -1,19 +1,14 @@
-//! The messages: server to client ([`Message`] in its [`Envelope`]) and client to server ([`Inbound`]).
+//! What the feeds say: [`Message`] in its [`Envelope`].
 //!
 //! Field names and JSON types are published; front ends are written against them. Only add keys. Keys that were added to the
 //! published ones are always sent, and need not be there to be understood: a server may know only the published ones.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
-use super::control::ErrorBody;
-use super::{Admin, Feed, Health, Timestamp};
+use super::{Admin, EventId, Feed, Health, Timestamp};
 
 /// One message of a feed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -324,67 +319,6 @@ pub struct CheckDetail {
     pub kind: String,
 }
 
-/// The name of one message in one run of a feed: `<epoch>-<seq>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct EventId {
-    /// Names one run of the stream.
-    pub epoch: u32,
-    /// Counts the feed's messages from 1.
-    pub seq: u64,
-}
-
-impl fmt::Display for EventId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}-{}", self.epoch, self.seq)
-    }
-}
-
-/// Text that is not `<epoch>-<seq>`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an event id of the form `<8 hex digits>-<number>`")]
-pub struct BadEventId(String);
-
-impl FromStr for EventId {
-    type Err = BadEventId;
-
-    fn from_str(text: &str) -> Result<Self, BadEventId> {
-        let bad = || BadEventId(text.to_owned());
-        let (epoch, seq) = text.split_once('-').ok_or_else(bad)?;
-        let plain = epoch.len() == 8 && !epoch.starts_with('+') && seq.bytes().all(|byte| byte.is_ascii_digit());
-        if !plain {
-            return Err(bad());
-        }
-        Ok(EventId { epoch: u32::from_str_radix(epoch, 16).map_err(|_| bad())?, seq: seq.parse().map_err(|_| bad())? })
-    }
-}
-
-impl Serialize for EventId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for EventId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl JsonSchema for EventId {
-    fn schema_name() -> Cow<'static, str> {
-        "EventId".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "Which message of the feed this is: `<epoch>-<seq>`. `epoch` names one run of the stream, `seq` counts from 1.",
-            "type": "string",
-            "pattern": "^[0-9a-f]{8}-[1-9][0-9]*$",
-            "examples": ["5f0c2a19-17"],
-        })
-    }
-}
-
 /// A message as it stands on the wire: `{"type":…,"data":…,"id":…}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Envelope<M = Message> {
@@ -396,111 +330,9 @@ pub struct Envelope<M = Message> {
     pub id: Option<EventId>,
 }
 
-/// The answer to a client's `ping` message.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename = "pong")]
-pub struct Pong {
-    /// What the client sent, untouched.
-    #[schemars(with = "serde_json::Value")]
-    pub timestamp: Box<RawValue>,
-    /// The server's clock.
-    pub server_time: Timestamp,
-}
-
-/// The answer to text that is no message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename = "error")]
-pub struct ErrorMessage {
-    /// What was wrong.
-    pub data: ErrorBody,
-}
-
-/// A client's question whether the other end is there, answered with a [`Pong`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename = "ping")]
-pub struct Ping {
-    /// Comes back in the answer, untouched.
-    #[serde(default)]
-    pub timestamp: serde_json::Value,
-}
-
-/// Says who a client is: as its first message, or with a fresh token in place of one that expires.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename = "auth")]
-pub struct Auth {
-    /// The token.
-    pub token: String,
-}
-
-/// What a client's text message asks for.
-#[derive(Debug)]
-pub enum Inbound {
-    /// Answer with a [`Pong`] that carries this timestamp.
-    Ping(Box<RawValue>),
-    /// Says who is speaking: the first message of a client that has presented nothing else, or a fresh token in place of
-    /// one that expires. The token is not shown in `Debug`.
-    Auth(Spoken),
-    /// A JSON object of a type we do not know: ignored.
-    Other,
-    /// Not a JSON object: answered with an [`ErrorMessage`].
-    Bad(String),
-}
-
-/// A token that was said in a message. Its `Debug` hides it.
-pub struct Spoken(pub String);
-
-impl fmt::Debug for Spoken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
-
-impl Inbound {
-    /// Reads a client's text message. Never fails: what is wrong is [`Inbound::Bad`].
-    pub fn parse(text: &str) -> Inbound {
-        #[derive(Deserialize)]
-        struct Raw<'a> {
-            #[serde(rename = "type", borrow, default)]
-            kind: Option<&'a RawValue>,
-            #[serde(borrow, default)]
-            timestamp: Option<&'a RawValue>,
-            #[serde(borrow, default)]
-            token: Option<&'a RawValue>,
-        }
-        // serde would also read a struct from an array; only an object is a message.
-        if !text.trim_start().starts_with('{') {
-            return Inbound::Bad("a message is a JSON object".to_owned());
-        }
-        match serde_json::from_str::<Raw<'_>>(text) {
-            Err(error) => Inbound::Bad(format!("a message is a JSON object: {error}")),
-            Ok(Raw { kind: Some(kind), timestamp, .. }) if kind.get() == "\"ping\"" => {
-                Inbound::Ping(timestamp.map_or_else(|| RawValue::NULL.to_owned(), ToOwned::to_owned))
-            }
-            Ok(Raw { kind: Some(kind), token, .. }) if kind.get() == "\"auth\"" => {
-                match token.map(|token| serde_json::from_str(token.get())) {
-                    Some(Ok(token)) => Inbound::Auth(Spoken(token)),
-                    _ => Inbound::Bad("`token` of an `auth` message is text".to_owned()),
-                }
-            }
-            Ok(_) => Inbound::Other,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_ping_is_answered_with_the_same_timestamp_to_the_letter() {
-        for timestamp in ["1705314600000", "\"2024-01-15T10:30:00Z\"", "1.50", "{\"a\":[1, 2]}", "null"] {
-            let Inbound::Ping(raw) = Inbound::parse(&format!("{{\"type\":\"ping\",\"timestamp\":{timestamp}}}")) else {
-                panic!("a ping");
-            };
-            assert_eq!(raw.get(), timestamp);
-        }
-        assert!(matches!(Inbound::parse("{\"type\":\"ping\"}"), Inbound::Ping(raw) if raw.get() == "null"));
-    }
 
     #[test]
     fn messages_with_only_the_published_keys_are_understood() {
@@ -514,38 +346,6 @@ mod tests {
         ] {
             let read: Result<Envelope, _> = serde_json::from_str(text);
             assert!(read.is_ok(), "{text}: {read:?}");
-        }
-    }
-
-    #[test]
-    fn a_token_is_text_and_is_not_shown() {
-        let said = Inbound::parse(r#"{"type":"auth","token":"s3cret"}"#);
-        assert!(!format!("{said:?}").contains("s3cret"));
-        assert!(matches!(said, Inbound::Auth(Spoken(token)) if token == "s3cret"));
-        for text in [r#"{"type":"auth"}"#, r#"{"type":"auth","token":7}"#, r#"{"type":"auth","token":null}"#] {
-            assert!(matches!(Inbound::parse(text), Inbound::Bad(_)), "{text}");
-        }
-    }
-
-    #[test]
-    fn only_a_json_object_is_a_message() {
-        for text in ["", "ping", "[]", "[\"ping\",1]", "1", "null", "\"x\"", "{", "{}x", "{\"type\":}"] {
-            assert!(matches!(Inbound::parse(text), Inbound::Bad(_)), "{text}");
-        }
-        for text in ["{}", " {\"type\":\"subscribe\"}", "{\"type\":1}", "{\"type\":null}"] {
-            assert!(matches!(Inbound::parse(text), Inbound::Other), "{text}");
-        }
-    }
-
-    #[test]
-    fn event_ids_survive_the_wire_and_nothing_else_is_one() {
-        let id = EventId { epoch: 0xabc, seq: 17 };
-        assert_eq!(id.to_string(), "00000abc-17");
-        assert_eq!("00000abc-17".parse(), Ok(id));
-        for text in
-            ["", "-", "abc-1", "00000abc-", "00000abc", "0000xabc-1", "00000abc-+1", "+0000abc-1", "00000abc-1-2"]
-        {
-            assert!(text.parse::<EventId>().is_err(), "{text}");
         }
     }
 }

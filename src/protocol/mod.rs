@@ -6,16 +6,19 @@
 pub mod answer;
 pub mod close;
 pub mod control;
+pub mod event_id;
 pub mod feed;
 pub mod health;
+pub mod inbound;
 pub mod message;
 pub mod resume;
 pub mod time;
 
 pub use close::CloseCode;
+pub use event_id::EventId;
 pub use feed::Feed;
 pub use health::{Admin, Health};
-pub use message::{Envelope, EventId, Message};
+pub use message::{Envelope, Message};
 pub use time::Timestamp;
 
 /// The largest text message a server accepts from a client, in bytes. A longer one is answered with

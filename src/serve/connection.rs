@@ -26,7 +26,7 @@ use crate::limits::{
     INTRODUCTION_TIMEOUT, READ_BYTES,
 };
 use crate::protocol::control::ErrorBody;
-use crate::protocol::message::{ErrorMessage, Inbound, Pong, Spoken};
+use crate::protocol::inbound::{ErrorMessage, Inbound, Pong, Spoken};
 use crate::protocol::{CloseCode, Timestamp};
 use crate::websocket::deflate::Terms;
 use crate::websocket::{Received, Receiver, frame};

@@ -13,6 +13,8 @@
 //! - either way the reader sees the end of the stream and says [`Order::Leave`], which alone frees the place. A key is
 //!   therefore never used by an order that was meant for its previous owner.
 
+mod link;
+mod order;
 mod peer;
 #[cfg(test)]
 mod tests;
@@ -20,7 +22,7 @@ mod tests;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -31,73 +33,15 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use super::burst::Burst;
 use super::encoding::Encoding;
 use super::farewell::Farewell;
-use super::socket::Socket;
 use super::stream::Streams;
 use super::telemetry::{Ending, Traffic};
 use super::track::{Step, Subscription, Track};
 use crate::limits::{CLOSE_TIMEOUT, REPLY_BYTES_MAX, SWEEP_INTERVAL, WRITES_PER_YIELD};
 use crate::protocol::{CloseCode, Feed, SERVER_PING_INTERVAL, SERVER_PING_TIMEOUT};
 use crate::websocket::frame;
+pub use link::Link;
+pub use order::Order;
 use peer::{Peer, Progress, Pulse, Stage};
-
-/// A connection, shared by the task that reads and the shard that writes.
-#[derive(Debug)]
-pub struct Link {
-    /// The socket. Only the shard writes and shuts down, only the reader reads.
-    pub socket: Socket,
-    /// Set by the reader whenever anything arrives; cleared by the shard when it asks for a sign of life.
-    pub heard: AtomicBool,
-    /// Set by the shard when it has given the connection up: whatever else the peer has sent is of no interest.
-    pub over: AtomicBool,
-}
-
-impl Link {
-    /// A connection that has just been upgraded.
-    pub fn new(socket: Socket) -> Link {
-        Link { socket, heard: AtomicBool::new(false), over: AtomicBool::new(false) }
-    }
-}
-
-/// What a shard is told.
-#[derive(Debug)]
-pub enum Order {
-    /// Take a connection.
-    Attach {
-        /// The connection.
-        link: Arc<Link>,
-        /// What it wants to hear.
-        subscriptions: Vec<Subscription>,
-        /// In which form.
-        encoding: Encoding,
-        /// Told the key.
-        seated: oneshot::Sender<usize>,
-    },
-    /// Send a burst to whoever listens to its feed; say when that is done.
-    Publish(Arc<Burst>, oneshot::Sender<()>),
-    /// Send control frames or an answer.
-    Reply {
-        /// To whom.
-        key: usize,
-        /// Whole frames.
-        frames: Vec<u8>,
-    },
-    /// Send the last frames and end the connection.
-    Close {
-        /// Whose.
-        key: usize,
-        /// Whole frames, the last of them a close frame.
-        frames: Vec<u8>,
-        /// Why, to be counted unless it has been ending already.
-        ending: Ending,
-    },
-    /// The reader has seen the end of the stream.
-    Leave {
-        /// Whose.
-        key: usize,
-    },
-    /// End every connection, and every later one.
-    CloseAll(Farewell),
-}
 
 /// See the module.
 pub struct Shard {

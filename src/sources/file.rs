@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::BoxFuture;
 use tokio::time::sleep;
 
+use super::contents;
 use super::csv::fields;
-use super::disk::{self, Disk};
 use super::listing::{Listed, Listing};
 use super::{Kind, Reading, Source, SourceOptions, Telling};
+use crate::disk::Disk;
 use crate::limits::SOURCE_FILE_LOOK_INTERVAL;
 use crate::net::fault::io_words;
 
@@ -104,7 +105,7 @@ pub(super) fn understand(json: &str, toml: &str, csv: &str) -> Result<Reading, S
 fn load(path: &Path) -> Result<(String, Stamp), String> {
     // Before the text: what changes while it is read is read again.
     let stamp = stamp(path).map_err(|error| format!("`{}` cannot be read: {}", path.display(), io_words(&error)))?;
-    let text = String::from_utf8(disk::read(path)?).map_err(|_| format!("`{}` is not text", path.display()))?;
+    let text = String::from_utf8(contents::read(path)?).map_err(|_| format!("`{}` is not text", path.display()))?;
     Ok((text, stamp))
 }
 

@@ -5,8 +5,8 @@
 //! [`Requests`](crate::usage::Requests) (counters over resets).
 
 mod caddy;
+mod contents;
 mod csv;
-mod disk;
 mod dns;
 mod envoy;
 mod exposition;

@@ -6,15 +6,15 @@ mod config;
 
 use std::any::Any;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::disk::Disk;
 use super::fetch::{Fetcher, Heard};
 use super::{Counter, Kind, Reading, Source, SourceOptions, Telling};
+use crate::disk::Disk;
 
 /// The row of this kind.
 pub(super) const KIND: Kind = Kind {
@@ -32,8 +32,15 @@ struct Nginx {
     config: PathBuf,
     disk: Disk,
     status: Option<(Fetcher, Url)>,
-    /// Questions since the last answer: a server that hangs answers them when it goes on, and counts them.
-    unanswered: AtomicU64,
+    /// Our questions since the start, also those without an answer: a server that hangs answers them when it goes on, and counts
+    /// them.
+    asked: OnceLock<Arc<AtomicU64>>,
+}
+
+impl Nginx {
+    fn asked(&self) -> &Arc<AtomicU64> {
+        self.asked.get_or_init(Arc::default)
+    }
 }
 
 fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
@@ -46,7 +53,7 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
         }
     };
     let config = options.file.clone().unwrap_or_else(|| PathBuf::from(CONFIG));
-    Ok(Arc::new(Nginx { config, disk: Disk::default(), status, unanswered: AtomicU64::new(0) }))
+    Ok(Arc::new(Nginx { config, disk: Disk::default(), status, asked: OnceLock::new() }))
 }
 
 /// What a configuration without includes and a page of status say.
@@ -62,16 +69,16 @@ impl Source for Nginx {
             let backends = self.disk.run(move || config::upstreams(&path)).await?;
             let Some((fetcher, url)) = &self.status else { return Ok(Reading { backends, requests: Vec::new() }) };
             // This may be dropped while it waits, at its deadline.
-            self.unanswered.fetch_add(1, Ordering::Relaxed);
+            self.asked().fetch_add(1, Ordering::Relaxed);
             let page = fetcher.ask(url.clone()).await.map_err(|(why, heard)| {
                 if heard == Heard::Nothing {
-                    self.unanswered.fetch_sub(1, Ordering::Relaxed);
+                    self.asked().fetch_sub(1, Ordering::Relaxed);
                 }
                 why
             })?;
             let shown = requests(&String::from_utf8_lossy(&page.body))
                 .ok_or_else(|| format!("`{}` shows no status of nginx; is `stub_status` there?", url.path()))?;
-            let ours = self.unanswered.swap(0, Ordering::Relaxed);
+            let ours = self.asked().load(Ordering::Relaxed);
             let requests = vec![Counter { ours, ..Counter::new("requests", shown) }];
             Ok(Reading { backends, requests })
         })
@@ -83,7 +90,8 @@ impl Source for Nginx {
 
     fn succeed(&self, before: &dyn Source) {
         if let Some(before) = (before as &dyn Any).downcast_ref::<Nginx>() {
-            self.unanswered.store(before.unanswered.load(Ordering::Relaxed), Ordering::Relaxed);
+            // The same one: who was before may be asking now.
+            let _ = self.asked.set(Arc::clone(before.asked()));
         }
     }
 }
@@ -98,6 +106,16 @@ fn requests(page: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_by_settings_that_are_gone_is_known_to_those_that_follow() {
+        let source = || Nginx { config: CONFIG.into(), disk: Disk::default(), status: None, asked: OnceLock::new() };
+        let (before, next) = (source(), source());
+        before.asked().fetch_add(1, Ordering::Relaxed);
+        next.succeed(&before);
+        before.asked().fetch_add(1, Ordering::Relaxed);
+        assert_eq!(next.asked().load(Ordering::Relaxed), 2);
+    }
 
     #[test]
     fn the_status_page_shows_requests() {

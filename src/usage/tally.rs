@@ -20,7 +20,7 @@ pub struct Counter {
     pub value: u64,
     /// How many of them do not count, as our own readings. It may come a moment late.
     pub aside: u64,
-    /// How many since the reading before may be our own questions, where it is not told which are.
+    /// How many questions of our own, since our start, may be among them, where it is not told which are.
     pub ours: u64,
 }
 
@@ -64,6 +64,8 @@ struct Last {
     mark: Mark,
     /// What the ledger is known to hold of it.
     booked: Option<Mark>,
+    /// [`Counter::ours`], of this run.
+    ours: u64,
     read: Instant,
 }
 
@@ -96,8 +98,10 @@ impl Tally {
 
     /// Takes the marks that an earlier run has left, before there is a reading.
     pub(super) fn resume(&mut self, marks: impl IntoIterator<Item = (String, Mark)>, now: Instant) {
-        self.last =
-            marks.into_iter().map(|(name, mark)| (name, Last { mark, booked: Some(mark), read: now })).collect();
+        self.last = marks
+            .into_iter()
+            .map(|(name, mark)| (name, Last { mark, booked: Some(mark), ours: 0, read: now }))
+            .collect();
         self.stage = Stage::Resumed;
     }
 
@@ -112,21 +116,22 @@ impl Tally {
             let last = match self.last.get_mut(name) {
                 Some(last) => last,
                 None => {
-                    let (value, aside) = if from_zero { (0, 0) } else { (*value, *aside) };
-                    let new = Last { mark: Mark { value, aside, owed: 0 }, booked: None, read: now };
+                    let (value, aside, ours) = if from_zero { (0, 0, 0) } else { (*value, *aside, *ours) };
+                    let new = Last { mark: Mark { value, aside, owed: 0 }, booked: None, ours, read: now };
                     self.last.entry(name.clone()).or_insert(new)
                 }
             };
             let begins_again = *value < last.mark.value;
             let mark = if begins_again { Mark::default() } else { last.mark };
+            let asked = ours.saturating_sub(last.ours);
             // What we asked a process that is gone went with it, but for what it has just answered.
-            let ours = if begins_again { (*ours).min(1) } else { *ours };
+            let asked = if begins_again { asked.min(1) } else { asked };
             let (counted, less) = (value - mark.value, mark.owed.saturating_add(aside.saturating_sub(mark.aside)));
             let owed = less.saturating_sub(counted);
             last.mark = Mark { value: *value, aside: mark.aside.max(*aside), owed };
-            last.read = now;
+            (last.ours, last.read) = (*ours, now);
             // Not all that we asked need have arrived.
-            more = more.saturating_add(counted.saturating_sub(less).saturating_sub(ours));
+            more = more.saturating_add(counted.saturating_sub(less).saturating_sub(asked));
         }
         self.forget(now);
         match before {
@@ -234,15 +239,17 @@ mod tests {
         let mut tally = Tally::default();
         for ((ours, value), more) in [
             ((1, 11), 0),
-            ((1, 12), 0),
-            ((1, 20), 7),
+            ((2, 12), 0),
+            ((3, 20), 7),
             // It hung, and has answered all of them now.
-            ((4, 25), 1),
+            ((7, 25), 1),
             // They have never arrived.
-            ((4, 26), 0),
+            ((11, 26), 0),
             // Restarted.
-            ((3, 1), 0),
-            ((1, 5), 3),
+            ((14, 1), 0),
+            ((15, 5), 3),
+            // A reading in between was no answer any more.
+            ((17, 9), 2),
         ] {
             let counter = Counter { ours, ..Counter::new("a", value) };
             assert_eq!(tally.fold(&[counter], true, Instant::now()), now(more), "{value} with {ours}");

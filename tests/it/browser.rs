@@ -19,6 +19,11 @@ fn the_dashboard_offers_what_its_token_may_do() {
 }
 
 #[test]
+fn the_dashboard_tells_apart_what_two_sources_list() {
+    pass(tests("dashboard/twins.test.mjs"));
+}
+
+#[test]
 fn the_dashboard_stays_smooth_and_small_with_a_thousand_backends() {
     pass(tests("dashboard/thousand.test.mjs"));
 }

@@ -63,33 +63,3 @@ fn a_flag_beats_the_environment_and_nothing_is_coloured_in_a_pipe() {
     assert!(probe(&[]).env("CLICOLOR_FORCE", "1").run().stdout.contains('\x1b'));
     assert!(!probe(&[]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").run().stdout.contains('\x1b'));
 }
-
-#[test]
-fn bash_completes_feeds_formats_and_the_keys_of_limits() {
-    const SCRIPT: &str = r#"
-        source "$0"
-        COMP_WORDS=("$@")
-        COMP_CWORD=$(( $# - 1 ))
-        _veloflux veloflux "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
-        echo "${COMPREPLY[@]}"
-    "#;
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("completions/veloflux.bash");
-    for (words, wanted) in [
-        ("watch me", "metrics"),
-        ("probe bi", "billing"),
-        ("watch --format ", "text json raw"),
-        ("probe --format n", "nagios"),
-        ("probe --report j", "json junit"),
-        ("probe --budget rtt", "rtt_p50 rtt_p95 rtt_p99"),
-        ("probe -w cert", "cert_days"),
-        ("control pause he", "health"),
-        ("control force", "force-update"),
-        ("watch --on st", "stale"),
-    ] {
-        let words = std::iter::once("veloflux").chain(words.split(' '));
-        let done = Command::new("bash").args(["--norc", "-c", SCRIPT]).arg(&file).args(words.clone()).output();
-        let done = done.expect("bash is there");
-        let said = String::from_utf8_lossy(&done.stdout).trim().to_owned();
-        assert_eq!(said, wanted, "{:?}: {}", words.collect::<Vec<_>>(), String::from_utf8_lossy(&done.stderr));
-    }
-}

@@ -11,6 +11,7 @@ mod checks;
 mod cli;
 mod client_settings;
 mod codec;
+mod completions;
 mod compression;
 mod config;
 mod conformance;

@@ -2,7 +2,7 @@
 // where others would feel it, and what came of it is said.
 
 import { whyNot } from './access.js';
-import { list, number, t } from './language.js';
+import { list, number, t, word } from './language.js';
 import { find, show } from './page.js';
 
 export class Orders {
@@ -78,7 +78,7 @@ export class Orders {
     find(`[name="action"][value="${out || backend.intent ? 'enable' : 'drain'}"]`, this.dialog).checked = true;
     find('[name="weight"]', this.dialog).value = backend.weight;
     show(find('h2', this.dialog), t('order.title', { address: backend.address }));
-    show(find('.pool', this.dialog), t('backends.pool', { pool: backend.pool }));
+    show(find('.pool', this.dialog), `${t('backends.pool', { pool: backend.pool })} · ${word(backend.source)}`);
     show(find('.said', this.dialog), '');
     this.fit();
     this.dialog.showModal();

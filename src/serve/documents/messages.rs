@@ -8,9 +8,9 @@ use super::examples;
 use super::operation::of;
 use super::schemas::{Schemas, inline};
 use crate::protocol::control::ErrorBody;
-use crate::protocol::message::{Auth, ErrorMessage, Message, Ping, Pong};
+use crate::protocol::inbound::{Auth, ErrorMessage, Ping, Pong};
 use crate::protocol::resume::{Resumed, ResumedMessage};
-use crate::protocol::{EventId, Feed};
+use crate::protocol::{EventId, Feed, Message};
 
 /// One kind of message.
 pub struct Described {

@@ -7,7 +7,7 @@ use glob::{MatchOptions, Pattern, glob_with};
 use crate::limits::{NGINX_DEPTH_MAX, NGINX_FILES_MAX};
 use crate::net::fault::io_words;
 use crate::protocol::Admin;
-use crate::sources::{Record, disk};
+use crate::sources::{Record, contents};
 
 /// A star stands for no slash, and for no dot at the beginning of a name.
 const AS_A_SHELL: MatchOptions =
@@ -53,7 +53,7 @@ impl Reader {
         self.files += 1;
         self.depth += 1;
         let shown = path.display();
-        let read = self.text(&disk::read(path)?);
+        let read = self.text(&contents::read(path)?);
         self.depth -= 1;
         // The innermost file is the one to look into.
         read.map_err(|why| if why.contains('`') { why } else { format!("`{shown}` {why}") })

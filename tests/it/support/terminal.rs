@@ -44,6 +44,11 @@ impl Terminal {
         self.tmux(&["send-keys", key], None);
     }
 
+    /// Types a text, letter by letter.
+    pub(crate) fn types(&self, text: &str) {
+        self.tmux(&["send-keys", "-l", text], None);
+    }
+
     pub(crate) fn resize(&self, width: u16, height: u16) {
         self.tmux(&["resize-window", "-x", &width.to_string(), "-y", &height.to_string()], None);
     }
