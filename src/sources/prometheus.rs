@@ -71,7 +71,7 @@ const PRESETS: &[Preset] = &[
         up: "caddy_reverse_proxy_upstreams_healthy",
         requests: "caddy_http_requests_total",
         aside: None,
-        count: Some(caddy::requests),
+        count: Some(caddy::of_metrics),
         state_label: None,
         pool_label: "",
         backend_label: "upstream",
