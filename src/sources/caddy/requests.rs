@@ -87,10 +87,16 @@ impl Served {
         restarted.retain(|kind, count| *count < last(kind));
         if places != self.places || !restarted.is_empty() {
             self.places = places;
+            // A count that cannot be leaves no room to count on.
+            self.counted = if self.counted > u64::MAX / 2 { 0 } else { self.counted };
             self.before = self.counted;
             self.since.clone_from(&self.last);
             restarted.values_mut().for_each(|count| *count = 0);
             self.since.extend(restarted);
+        }
+        if self.last.len() > COUNTERS_REMEMBERED_MAX {
+            self.last.retain(|kind, _| counts.contains_key(kind));
+            self.since.retain(|kind, _| counts.contains_key(kind));
         }
         self.last.extend(counts);
         let since = |kind: &String| self.since.get(kind).copied().unwrap_or(0);
@@ -245,6 +251,14 @@ mod tests {
         assert_eq!(taken(&mut requests, &[("reverse_proxy", 4)], &plain), 57, "it was restarted");
         assert_eq!(taken(&mut requests, &[("subroute", 2)], &plain), 59, "it had other handlers, which count on");
         assert_eq!(taken(&mut requests, &[("subroute", 2), ("reverse_proxy", 5)], &plain), 60);
+    }
+
+    #[test]
+    fn what_cannot_be_is_not_counted_on_from() {
+        let (mut requests, plain) = (Requests::default(), servers(&[&["reverse_proxy"]]));
+        for (count, wanted) in [(5, 5), (u64::MAX, u64::MAX), (3, 3), (4, 4)] {
+            assert_eq!(taken(&mut requests, &[("reverse_proxy", count)], &plain), wanted);
+        }
     }
 
     #[test]
