@@ -1,5 +1,5 @@
 //! Servers of HAProxy without a `host:port` of their own: at a socket of this machine, or at the port that the client asks
-//! for. HAProxy checks them as any other; where it does not, nobody can.
+//! for. HAProxy checks them as any other; where it does not, nobody can. And servers that share an address.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
@@ -85,5 +85,19 @@ fn a_server_without_a_port_of_its_own_is_not_checked_by_us() {
         assert_eq!((less, all.len()), (3, 3 + 5), "{all:?}");
         becomes(&server, "known", &[("status", "healthy"), ("state", "UP")]);
         becomes(&server, "dead", &[("status", "unhealthy"), ("state", "DOWN")]);
+    }
+}
+
+#[test]
+fn of_servers_that_share_an_address_the_first_is_checked_there_and_none_by_its_name() {
+    let stub = StubBackend::start();
+    let address = stub.address();
+    let twins = format!("backend twins\n  server one {address}\n  server localhost {address}\n");
+    let rig = Rig::with(More { statistics: "  stats show-legends\n", backends: &twins });
+    let why = format!("another one of its pool is checked at `{address}`, which is its address, too");
+    for server in readers(&rig) {
+        becomes(&server, &address, &[("status", "healthy"), ("state", "up"), ("pool", "twins")]);
+        becomes(&server, "localhost", &[("status", "unknown"), ("state", "unchecked"), ("detail", &why)]);
+        assert_eq!(backends(&server).len(), 3 + 2);
     }
 }
