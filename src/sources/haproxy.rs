@@ -5,7 +5,6 @@
 //! possible over HTTP. Addresses stand in the statistics at level `operator` only, or over HTTP with `stats show-legends`:
 //! on the socket they come from `show servers state` then, and over HTTP the name of the server stands in for them.
 
-mod asked;
 mod stat;
 
 use std::any::Any;
@@ -18,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use url::Url;
 
-use self::asked::Asked;
+use super::asked::Asked;
 use super::fetch::{Fetcher, Heard};
 use super::{Kind, Reading, Source, SourceOptions, Telling, Which, Wish};
 use crate::limits::SOURCE_BODY_BYTES_MAX;

@@ -4,6 +4,7 @@
 //! keeps nothing but its connection: what lasts from one reading to the next (staleness, counters over resets) is the
 //! [`Poller`]'s.
 
+mod asked;
 mod caddy;
 mod csv;
 mod disk;

@@ -16,8 +16,8 @@ fn readers(rig: &Rig) -> Vec<TestServer> {
     servers
 }
 
-/// Waits until the source has been read so many more times.
-fn read_again(server: &TestServer, times: u64) {
+/// Waits until a source has been read so many more times.
+pub(super) fn read_again(server: &TestServer, times: u64) {
     let readings = || -> u64 {
         let metrics = server.get("/metrics").body;
         let mut lines = metrics.lines();

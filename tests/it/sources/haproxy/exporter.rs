@@ -1,5 +1,6 @@
 //! The Prometheus exporter that is built into HAProxy, and its words for servers that are taken out or about to be.
 
+use super::counts::read_again;
 use super::{More, Rig};
 use crate::sources::presets::reading;
 use crate::sources::{backends, becomes, counted, request};
@@ -46,4 +47,20 @@ fn its_words_for_servers_that_are_taken_out_are_understood() {
     request(rig.port, 2);
     request(port, 3);
     counted(&server, 5);
+}
+
+#[test]
+fn metrics_that_stand_in_a_backend_count_nothing_themselves() {
+    let port = free_port();
+    let more = format!(
+        "frontend front\n  bind 127.0.0.1:{port}\n  use_backend metrics if {{ path /metrics }}\n  default_backend app\n\
+         backend metrics\n  http-request use-service prometheus-exporter\n"
+    );
+    let _rig = Rig::with(More { backends: &more, ..More::default() });
+    let server = reading("haproxy", port, "/metrics");
+    becomes(&server, "a", &[("status", "healthy")]);
+    request(port, 4);
+    counted(&server, 4);
+    read_again(&server, 3);
+    counted(&server, 4);
 }

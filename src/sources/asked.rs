@@ -1,13 +1,13 @@
 //! Our own questions among the requests that HAProxy has counted, where it does not tell them apart. Pure.
 //!
-//! What a frontend answers itself, its statistics page for one, it counts aside. A page in a `backend` is answered on behalf
+//! What a frontend answers itself, its statistics page and its metrics for two, it counts aside. A page in a `backend` is answered on behalf
 //! of whichever frontend leads there, and counts as any request of a client. That it stands there is known as soon as no
 //! frontend is left that has answered something itself before each of our readings. Which one leads there is not known, and
 //! need not be: the busiest has counted us, or as many others as we are.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::sources::Counter;
+use super::Counter;
 
 /// What was asked, and what the answers have shown so far.
 #[derive(Debug, Clone, Default)]
