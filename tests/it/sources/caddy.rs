@@ -183,11 +183,16 @@ fn a_site_for_every_host_counts_each_request_once_whichever_handlers_it_meets() 
     let server = rig.read();
     becomes(&server, &app, &[("status", "healthy")]);
     let mut sum = 0;
-    for (path, times) in
-        [("/x/1", 3), ("/y/1", 2), ("/whole/1", 2), ("/headed/1", 3), ("/in/1", 4), ("/mine", 1), ("/no", 2)]
-    {
-        request_of("any.test", path, rig.port, times);
-        sum += times;
+    // Those that meet more handlers than others are counted by themselves, so that nothing makes up for them.
+    for paths in [
+        &[("/x/1", 3), ("/y/1", 2), ("/whole/1", 2)][..],
+        &[("/headed/1", 3), ("/in/1", 4)],
+        &[("/mine", 1), ("/no", 2)],
+    ] {
+        for (path, times) in paths {
+            request_of("any.test", path, rig.port, *times);
+            sum += times;
+        }
         counted(&server, sum);
     }
     // Other handlers after a reload: the counters are the same.
