@@ -6,16 +6,21 @@
 //! `/reverse_proxy/upstreams` is of no use: it says 0 fails of a dead host.) Requests are counted where Caddy's `servers`
 //! option `metrics` is on.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+mod requests;
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use url::Url;
 
+use self::requests::Requests;
+pub(super) use self::requests::of_metrics;
 use super::exposition::{Sample, samples};
 use super::fetch::Fetcher;
-use super::{Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
+use super::{Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
 use crate::protocol::{Admin, Health};
 
 /// The row of this kind.
@@ -34,6 +39,7 @@ struct Caddy {
     fetcher: Fetcher,
     config: Url,
     metrics: Url,
+    requests: Mutex<Requests>,
 }
 
 fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
@@ -45,7 +51,7 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
     let (mut config, mut metrics) = (fetcher.base().clone(), fetcher.base().clone());
     config.set_path("/config/");
     metrics.set_path("/metrics");
-    Ok(Arc::new(Caddy { fetcher, config, metrics }))
+    Ok(Arc::new(Caddy { fetcher, config, metrics, requests: Mutex::default() }))
 }
 
 impl Source for Caddy {
@@ -54,58 +60,45 @@ impl Source for Caddy {
             let config = self.fetcher.get(self.config.clone()).await?.body;
             let metrics = self.fetcher.get(self.metrics.clone()).await?.body;
             let metrics = String::from_utf8(metrics).map_err(|_| "the metrics are not text".to_owned())?;
-            understand(&config, &metrics)
+            let (config, samples) = (parsed(&config)?, samples(&metrics)?);
+            reading(&config, &samples, &mut self.requests.lock().unwrap_or_else(PoisonError::into_inner))
         })
     }
 
     fn counts(&self) -> bool {
         true
     }
+
+    fn succeed(&self, before: &dyn Source) {
+        let before = (before as &dyn Any).downcast_ref::<Caddy>();
+        if let Some(before) = before.filter(|before| before.metrics == self.metrics) {
+            let counted = before.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            *self.requests.lock().unwrap_or_else(PoisonError::into_inner) = counted;
+        }
+    }
 }
 
 /// What the configuration and the metrics say.
 pub(super) fn understand(config: &[u8], metrics: &str) -> Result<Reading, String> {
-    let config = serde_json::from_slice(config).map_err(|error| format!("the configuration is not JSON: {error}"))?;
-    reading(&config, &samples(metrics)?)
+    reading(&parsed(config)?, &samples(metrics)?, &mut Requests::default())
 }
 
-fn reading(config: &Value, samples: &[Sample<'_>]) -> Result<Reading, String> {
+fn parsed(config: &[u8]) -> Result<Value, String> {
+    serde_json::from_slice(config).map_err(|error| format!("the configuration is not JSON: {error}"))
+}
+
+fn reading(config: &Value, samples: &[Sample<'_>], counted: &mut Requests) -> Result<Reading, String> {
     let health: HashMap<&str, bool> = samples
         .iter()
         .filter(|sample| sample.name == "caddy_reverse_proxy_upstreams_healthy")
         .filter_map(|sample| Some((sample.label("upstream")?, sample.value > 0.0)))
         .collect();
     let mut backends = Vec::new();
-    let servers = config.pointer("/apps/http/servers").and_then(Value::as_object);
-    for (name, server) in servers.into_iter().flatten() {
+    let servers = config.pointer("/apps/http/servers").unwrap_or(&Value::Null);
+    for (name, server) in servers.as_object().into_iter().flatten() {
         routes(&server["routes"], name, 0, &health, &mut backends)?;
     }
-    Ok(Reading { backends, requests: requests(samples) })
-}
-
-/// Handlers that answer; the others hand on to the next of their route.
-const ANSWERING: [&str; 7] =
-    ["acme_server", "error", "file_server", "metrics", "reverse_proxy", "static_response", "subroute"];
-
-/// A request runs through the handlers of its route, and is counted by each: what those have counted that answer is all of
-/// them, where no other has seen more.
-pub(super) fn requests(samples: &[Sample<'_>]) -> Vec<Counter> {
-    // By server: by handler, over its hosts.
-    let mut servers: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
-    for sample in samples.iter().filter(|sample| sample.name == "caddy_http_requests_total") {
-        if let (Some(server), Some(handler), Some(count)) =
-            (sample.label("server"), sample.label("handler"), sample.count())
-        {
-            let seen = servers.entry(server).or_default().entry(handler).or_default();
-            *seen = seen.saturating_add(count);
-        }
-    }
-    let counter = |(server, handlers): (&str, BTreeMap<&str, u64>)| {
-        let answering = ANSWERING.iter().filter_map(|handler| handlers.get(handler)).copied();
-        let answered = answering.fold(0, u64::saturating_add);
-        Counter::new(server, handlers.into_values().fold(answered, u64::max))
-    };
-    servers.into_iter().map(counter).collect()
+    Ok(Reading { backends, requests: counted.take(samples, servers) })
 }
 
 fn routes(
@@ -188,7 +181,7 @@ mod tests {
                     caddy_http_requests_total{handler=\"encode\",server=\"srv0\"} 5\n\
                     caddy_http_requests_total{handler=\"subroute\",server=\"srv0\"} 9\n\
                     caddy_http_requests_total{handler=\"subroute\",server=\"srv1\"} 1\n";
-        let reading = reading(&config, &samples(text).expect("metrics")).expect("a reading");
+        let reading = reading(&config, &samples(text).expect("metrics"), &mut Requests::default()).expect("a reading");
         let backends: Vec<_> = reading
             .backends
             .iter()
@@ -207,36 +200,25 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_counted_once_whichever_handlers_it_meets() {
-        let count = |lines: &[(&str, u64)]| {
-            let line = |(labels, count): &(&str, u64)| {
-                format!("caddy_http_requests_total{{server=\"srv0\",handler={labels}}} {count}\n")
-            };
-            let text: String = lines.iter().map(line).collect();
-            requests(&samples(&text).expect("metrics"))[0].value
-        };
-        assert_eq!(count(&[("\"encode\"", 50), ("\"reverse_proxy\"", 50)]), 50, "one after the other");
-        assert_eq!(count(&[("\"static_response\"", 20), ("\"reverse_proxy\"", 30)]), 50, "beside each other");
-        assert_eq!(count(&[("\"headers\"", 60), ("\"reverse_proxy\"", 30)]), 60, "some were answered by nobody");
-        assert_eq!(count(&[("\"file_server\",host=\"a\"", 3), ("\"file_server\",host=\"b\"", 4)]), 7, "by host");
-    }
-
-    #[test]
     fn routes_without_end_are_refused() {
         let mut route = json!([]);
         for _ in 0..40 {
             route = json!([{"handle": [{"handler": "subroute", "routes": route}]}]);
         }
         let config = json!({"apps": {"http": {"servers": {"s": {"routes": route}}}}});
-        assert!(reading(&config, &[]).is_err());
-        assert_eq!(reading(&Value::Null, &[]), Ok(Reading::default()), "Caddy without a configuration");
+        assert!(reading(&config, &[], &mut Requests::default()).is_err());
+        assert_eq!(
+            reading(&Value::Null, &[], &mut Requests::default()),
+            Ok(Reading::default()),
+            "Caddy without a configuration"
+        );
     }
 
     proptest! {
         #[test]
         fn whatever_comes_it_does_not_panic(text in "[\\[\\]{}\":a-z,0-9]{0,200}") {
             if let Ok(config) = serde_json::from_str(&text) {
-                let _ = reading(&config, &[]);
+                let _ = reading(&config, &[], &mut Requests::default());
                 let _ = routes(&config, "x", 0, &HashMap::new(), &mut Vec::new());
             }
         }

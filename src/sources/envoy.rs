@@ -149,8 +149,9 @@ fn record(pool: &str, host: Host) -> Option<Record> {
     let eds = flags.eds_health_status.as_str();
     // The first that holds decides; the state is Envoy's own word for it.
     let found = [
-        (flags.failed_active_health_check, "failed_active_health_check", Health::Unhealthy, "failed its health check"),
+        // Then it has failed its health check, too.
         (flags.active_hc_timeout, "active_hc_timeout", Health::Unhealthy, "its health check ran out of time"),
+        (flags.failed_active_health_check, "failed_active_health_check", Health::Unhealthy, "failed its health check"),
         (flags.failed_outlier_check, "failed_outlier_check", Health::Unhealthy, "ejected as an outlier"),
         (
             flags.excluded_via_immediate_hc_fail,
@@ -273,6 +274,8 @@ mod tests {
             assert_eq!((found, wanted), (status, admin), "{health}");
             assert_eq!(why.is_none(), status == Healthy, "{health}");
         }
+        let late = json!({"failed_active_health_check": true, "active_hc_timeout": true});
+        assert_eq!(host(&late).2.as_deref(), Some("its health check ran out of time"));
     }
 
     #[test]

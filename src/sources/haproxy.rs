@@ -7,16 +7,18 @@
 
 mod stat;
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use url::Url;
 
-use super::fetch::Fetcher;
+use super::asked::Asked;
+use super::fetch::{Fetcher, Heard};
 use super::{Kind, Reading, Source, SourceOptions, Telling, Which, Wish};
 use crate::limits::SOURCE_BODY_BYTES_MAX;
 use crate::net::fault::{io_words, peer_words};
@@ -38,7 +40,14 @@ const ASK: &str = "show stat;show servers state\n";
 enum Place {
     Unix(PathBuf),
     Tcp(Target),
-    Page { fetcher: Fetcher, url: Url },
+    Page(Box<Page>),
+}
+
+/// The statistics page.
+struct Page {
+    fetcher: Fetcher,
+    url: Url,
+    asked: Mutex<Asked>,
 }
 
 struct Haproxy(Place);
@@ -54,10 +63,10 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
         _ => {
             let fetcher = Fetcher::new(url, options)?;
             let url = in_columns(fetcher.base().clone());
-            Place::Page { fetcher, url }
+            Place::Page(Box::new(Page { fetcher, url, asked: Mutex::default() }))
         }
     };
-    let about_http = options.given().find(|_| !matches!(place, Place::Page { .. }));
+    let about_http = options.given().find(|_| !matches!(place, Place::Page(_)));
     match about_http {
         Some(given) => Err(format!("`{given}` is about HTTP, and the runtime socket has no use for it")),
         None => Ok(Arc::new(Haproxy(place))),
@@ -67,16 +76,24 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
 impl Source for Haproxy {
     fn read(&self) -> BoxFuture<'_, Result<Reading, String>> {
         Box::pin(async {
-            let text = match &self.0 {
-                Place::Page { fetcher, url } => utf8(fetcher.get(url.clone()).await?.body)?,
-                _ => self.command(ASK).await?,
-            };
-            understand(&text)
+            match &self.0 {
+                Place::Page(page) => page.read().await,
+                _ => understand(&self.command(ASK).await?),
+            }
         })
     }
 
     fn counts(&self) -> bool {
         true
+    }
+
+    fn succeed(&self, before: &dyn Source) {
+        let before = (before as &dyn Any).downcast_ref::<Haproxy>();
+        if let (Place::Page(page), Some(Haproxy(Place::Page(before)))) = (&self.0, before)
+            && page.url == before.url
+        {
+            *page.asked() = before.asked().clone();
+        }
     }
 
     fn tell<'a>(&'a self, which: &'a Which, wish: Wish) -> BoxFuture<'a, Result<(), String>> {
@@ -86,7 +103,7 @@ impl Source for Haproxy {
             if !plain(&which.pool) || !plain(&which.name) {
                 return Err(format!("`{}/{}` is no name that HAProxy can be told", which.pool, which.name));
             }
-            if matches!(self.0, Place::Page { .. }) {
+            if matches!(self.0, Place::Page(_)) {
                 return Err("HAProxy takes no orders over HTTP; read it over its runtime socket".to_owned());
             }
             let what = match wish {
@@ -104,6 +121,26 @@ impl Source for Haproxy {
                 words => Err(format!("HAProxy answers `{}`", peer_words(words))),
             }
         })
+    }
+}
+
+impl Page {
+    async fn read(&self) -> Result<Reading, String> {
+        // This may be dropped while it waits, at its deadline.
+        self.asked().ask();
+        let page = self.fetcher.ask(self.url.clone()).await.map_err(|(why, heard)| {
+            if heard == Heard::Nothing {
+                self.asked().withdraw();
+            }
+            why
+        })?;
+        let mut reading = understand(&utf8(page.body)?)?;
+        self.asked().take(&mut reading.requests);
+        Ok(reading)
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,7 +164,7 @@ impl Haproxy {
                 let stream = TcpStream::connect(&*addresses).await;
                 converse(stream.map_err(|error| Fault::from(error).to_string())?, line).await
             }
-            Place::Page { .. } => Err("there is no runtime socket over HTTP".to_owned()),
+            Place::Page(_) => Err("there is no runtime socket over HTTP".to_owned()),
         }
     }
 }

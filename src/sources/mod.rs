@@ -4,6 +4,7 @@
 //! keeps nothing but its connection: what lasts from one reading to the next is the [`Poller`]'s (staleness) and that of
 //! [`Requests`](crate::usage::Requests) (counters over resets).
 
+mod asked;
 mod caddy;
 mod contents;
 mod csv;

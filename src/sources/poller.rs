@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Reading, Record, SourceSpec, Which};
+use super::{Finding, Reading, Record, SourceSpec, Which};
 use crate::limits::SOURCE_MISSES_MAX;
 use crate::net::Fault;
 use crate::protocol::{Health, Timestamp};
@@ -212,14 +212,21 @@ impl Poller {
 }
 
 /// The new records, each with the time of its last change. A second record of one pool and address goes by its name, for on
-/// the wire they could not be told apart; one that cannot be told apart by that either is left out.
+/// the wire they could not be told apart, and is not checked by that; one that cannot be told apart by that either is left out.
 fn seen(before: &[Seen], records: Vec<Record>, at: Timestamp) -> Vec<Seen> {
     let before: HashMap<(&str, &str), &Seen> = before.iter().map(|seen| (key(&seen.record), seen)).collect();
     let mut taken = std::collections::HashSet::with_capacity(records.len());
     let mut all = Vec::with_capacity(records.len());
     for mut record in records {
         if !taken.insert((record.pool.clone(), record.address.clone())) {
-            record.address.clone_from(&record.name);
+            let shared = std::mem::replace(&mut record.address, record.name.clone());
+            record.finding.get_or_insert_with(|| Finding {
+                status: Health::Unknown,
+                state: "unchecked".to_owned(),
+                detail: Some(format!("another one of its pool is checked at `{shared}`, which is its address, too")),
+                latency: None,
+                last_change: None,
+            });
             if !taken.insert((record.pool.clone(), record.address.clone())) {
                 continue;
             }

@@ -4,15 +4,17 @@
 //! requests only. A preset also knows which requests are not those of clients: those for the metrics themselves, ours first
 //! of all.
 
+use std::any::Any;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 use url::Url;
 
+use super::asked::Asked;
 use super::caddy;
 use super::exposition::{Sample, Selector, samples};
-use super::fetch::Fetcher;
+use super::fetch::{Fetcher, Heard};
 use super::{Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
 use crate::protocol::{Admin, Health};
 
@@ -71,7 +73,7 @@ const PRESETS: &[Preset] = &[
         up: "caddy_reverse_proxy_upstreams_healthy",
         requests: "caddy_http_requests_total",
         aside: None,
-        count: Some(caddy::requests),
+        count: Some(caddy::of_metrics),
         state_label: None,
         pool_label: "",
         backend_label: "upstream",
@@ -103,6 +105,7 @@ struct Prometheus {
     fetcher: Fetcher,
     url: Url,
     mapping: Mapping,
+    asked: Mutex<Asked>,
 }
 
 /// What of a page means what.
@@ -122,7 +125,7 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
     let url = options.url.as_deref().ok_or("a source of kind `prometheus` needs a `url`".to_owned())?;
     let fetcher = Fetcher::new(url, options)?;
     let url = fetcher.base().clone();
-    Ok(Arc::new(Prometheus { url, fetcher, mapping: Mapping::new(options)? }))
+    Ok(Arc::new(Prometheus { url, fetcher, mapping: Mapping::new(options)?, asked: Mutex::default() }))
 }
 
 impl Mapping {
@@ -241,14 +244,39 @@ pub(super) fn understand(text: &str) -> Result<Reading, String> {
 impl Source for Prometheus {
     fn read(&self) -> BoxFuture<'_, Result<Reading, String>> {
         Box::pin(async {
-            let page = self.fetcher.get(self.url.clone()).await?;
+            // This may be dropped while it waits, at its deadline.
+            self.asked().ask();
+            let page = self.fetcher.ask(self.url.clone()).await.map_err(|(why, heard)| {
+                if heard == Heard::Nothing {
+                    self.asked().withdraw();
+                }
+                why
+            })?;
             let text = String::from_utf8(page.body).map_err(|_| "what came is not text".to_owned())?;
-            self.mapping.reading(&text)
+            let mut reading = self.mapping.reading(&text)?;
+            // Of the others nobody knows whether they count their metrics among the requests.
+            if self.mapping.aside.is_some() {
+                self.asked().take(&mut reading.requests);
+            }
+            Ok(reading)
         })
     }
 
     fn counts(&self) -> bool {
         self.mapping.requests.is_some()
+    }
+
+    fn succeed(&self, before: &dyn Source) {
+        let before = (before as &dyn Any).downcast_ref::<Prometheus>();
+        if let Some(before) = before.filter(|before| before.url == self.url) {
+            *self.asked() = before.asked().clone();
+        }
+    }
+}
+
+impl Prometheus {
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -46,6 +46,7 @@ const SECOND_SCHEMA: &str = "
         place TEXT NOT NULL,
         counter TEXT NOT NULL,
         value INTEGER NOT NULL,
+        basis INTEGER NOT NULL,
         aside INTEGER NOT NULL,
         owed INTEGER NOT NULL,
         PRIMARY KEY (place, counter)
@@ -194,13 +195,15 @@ impl Ledger {
 
     fn try_marks(&self) -> rusqlite::Result<Vec<Marks>> {
         let mut places = self.connection.prepare("SELECT place, read_ms FROM places")?;
-        let mut marks = self.connection.prepare("SELECT counter, value, aside, owed FROM marks WHERE place = ?1")?;
+        let mut marks =
+            self.connection.prepare("SELECT counter, value, basis, aside, owed FROM marks WHERE place = ?1")?;
         let places = places.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
         let of = |place: rusqlite::Result<(String, i64)>| {
             let (place, read_ms) = place?;
             let number = |row: &Row<'_>, column| row.get::<_, i64>(column).map(i64::cast_unsigned);
             let rows = marks.query_map([&place], |row| {
-                Ok((row.get(0)?, Mark { value: number(row, 1)?, aside: number(row, 2)?, owed: number(row, 3)? }))
+                let (value, basis, aside, owed) = (number(row, 1)?, number(row, 2)?, number(row, 3)?, number(row, 4)?);
+                Ok((row.get(0)?, Mark { value, basis, aside, owed }))
             })?;
             let changes = Changes { marks: rows.collect::<Result<_, _>>()?, gone: Vec::new() };
             // A time that cannot be is as good as none: so old that nobody goes by it.
@@ -232,10 +235,11 @@ fn mark(connection: &Connection, marks: &Marks) -> rusqlite::Result<()> {
         delete.execute([place, counter])?;
     }
     let mut insert = connection.prepare_cached(
-        "INSERT OR REPLACE INTO marks (place, counter, value, aside, owed) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT OR REPLACE INTO marks (place, counter, value, basis, aside, owed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    for (counter, Mark { value, aside, owed }) in &changes.marks {
-        insert.execute(params![place, counter, value.cast_signed(), aside.cast_signed(), owed.cast_signed()])?;
+    for (counter, Mark { value, basis, aside, owed }) in &changes.marks {
+        let [value, basis, aside, owed] = [value, basis, aside, owed].map(|number| number.cast_signed());
+        insert.execute(params![place, counter, value, basis, aside, owed])?;
     }
     let read_ms = read.as_millisecond();
     connection.execute("INSERT OR REPLACE INTO places (place, read_ms) VALUES (?1, ?2)", params![place, read_ms])?;
@@ -289,7 +293,9 @@ mod tests {
 
     fn marks(place: &str, read_ms: i64, whole: bool, marks: &[(&str, u64)], gone: &[&str]) -> Marks {
         let read = jiff::Timestamp::from_millisecond(read_ms).expect("a time").into();
-        let of = |(name, value): &(&str, u64)| ((*name).to_owned(), Mark { value: *value, aside: 1, owed: 2 });
+        let of = |(name, value): &(&str, u64)| {
+            ((*name).to_owned(), Mark { value: *value, basis: u64::MAX, aside: 1, owed: 2 })
+        };
         let gone = gone.iter().map(|name| (*name).to_owned()).collect();
         Marks { place: place.to_owned(), read, whole, changes: Changes { marks: marks.iter().map(of).collect(), gone } }
     }

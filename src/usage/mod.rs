@@ -22,5 +22,5 @@ pub use fault::Fault;
 pub use invoice::Invoice;
 pub use meter::Meter;
 pub use period::Period;
-pub use tally::{Absurd, Counter};
+pub use tally::{Absurd, Afresh, Counter};
 pub use tariff::{Amount, BadAmount, Charge, Tariff};

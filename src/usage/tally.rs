@@ -22,19 +22,32 @@ pub struct Counter {
     pub aside: u64,
     /// How many questions of our own, since our start, may be among them, where it is not told which are.
     pub ours: u64,
+    /// What a run that begins now would show as `value`. None: the same.
+    pub afresh: Option<Afresh>,
+}
+
+/// A value that was reckoned without what happened before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Afresh {
+    /// The value.
+    pub value: u64,
+    /// How it was reckoned. One that was reckoned in another way says nothing of how many there have been since.
+    pub basis: u64,
 }
 
 impl Counter {
     /// One of which all count.
     pub fn new(name: impl Into<String>, value: u64) -> Counter {
-        Counter { name: name.into(), value, aside: 0, ours: 0 }
+        Counter { name: name.into(), value, aside: 0, ours: 0, afresh: None }
     }
 }
 
-/// Where a counter stood when what it had counted was last taken.
+/// Where a counter stood when what it had counted was last taken, as the next run will see it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) value: u64,
+    /// [`Afresh::basis`].
+    pub(super) basis: u64,
     pub(super) aside: u64,
     /// What did not count after all, and was counted before that was known.
     pub(super) owed: u64,
@@ -61,6 +74,7 @@ enum Stage {
 /// What was last read of one counter.
 #[derive(Debug, Clone, Copy)]
 struct Last {
+    value: u64,
     mark: Mark,
     /// What the ledger is known to hold of it.
     booked: Option<Mark>,
@@ -98,10 +112,8 @@ impl Tally {
 
     /// Takes the marks that an earlier run has left, before there is a reading.
     pub(super) fn resume(&mut self, marks: impl IntoIterator<Item = (String, Mark)>, now: Instant) {
-        self.last = marks
-            .into_iter()
-            .map(|(name, mark)| (name, Last { mark, booked: Some(mark), ours: 0, read: now }))
-            .collect();
+        let last = |mark: Mark| Last { value: mark.value, mark, booked: Some(mark), ours: 0, read: now };
+        self.last = marks.into_iter().map(|(name, mark)| (name, last(mark))).collect();
         self.stage = Stage::Resumed;
     }
 
@@ -112,24 +124,31 @@ impl Tally {
         let before = std::mem::replace(&mut self.stage, Stage::Running);
         // Of what is new since an earlier run nobody knows when it began, or whether that run called it otherwise.
         let from_zero = from_zero && before == Stage::Running;
-        for Counter { name, value, aside, ours } in counters {
+        for Counter { name, value, aside, ours, afresh } in counters {
+            let Afresh { value: left, basis } = afresh.unwrap_or(Afresh { value: *value, basis: 0 });
+            let new = || {
+                let (value, aside, ours) = if from_zero { (0, 0, 0) } else { (*value, *aside, *ours) };
+                Last { value, mark: Mark { value, aside, ..Mark::default() }, booked: None, ours, read: now }
+            };
             let last = match self.last.get_mut(name) {
                 Some(last) => last,
-                None => {
-                    let (value, aside, ours) = if from_zero { (0, 0, 0) } else { (*value, *aside, *ours) };
-                    let new = Last { mark: Mark { value, aside, owed: 0 }, booked: None, ours, read: now };
-                    self.last.entry(name.clone()).or_insert(new)
-                }
+                None => self.last.entry(name.clone()).or_insert_with(new),
             };
-            let begins_again = *value < last.mark.value;
-            let mark = if begins_again { Mark::default() } else { last.mark };
+            if before == Stage::Resumed && last.mark.basis != basis {
+                *last = new();
+            }
+            let begins_again = *value < last.value;
+            if begins_again {
+                (last.value, last.mark) = (0, Mark::default());
+            }
+            let mark = last.mark;
             let asked = ours.saturating_sub(last.ours);
             // What we asked a process that is gone went with it, but for what it has just answered.
             let asked = if begins_again { asked.min(1) } else { asked };
-            let (counted, less) = (value - mark.value, mark.owed.saturating_add(aside.saturating_sub(mark.aside)));
+            let (counted, less) = (value - last.value, mark.owed.saturating_add(aside.saturating_sub(mark.aside)));
             let owed = less.saturating_sub(counted);
-            last.mark = Mark { value: *value, aside: mark.aside.max(*aside), owed };
-            (last.ours, last.read) = (*ours, now);
+            last.mark = Mark { value: left, basis, aside: mark.aside.max(*aside), owed };
+            (last.value, last.ours, last.read) = (*value, *ours, now);
             // Not all that we asked need have arrived.
             more = more.saturating_add(counted.saturating_sub(less).saturating_sub(asked));
         }
@@ -305,6 +324,24 @@ mod tests {
         let since = tally.fold(&counters(&[("a", 130), ("b", 4), ("d", 1_000)]), true, Instant::now());
         assert_eq!(since, Ok(Counted { now: 0, meanwhile: 34 }));
         assert_eq!(tally.fold(&counters(&[("a", 131), ("d", 1_001), ("e", 2)]), true, Instant::now()), now(4));
+    }
+
+    #[test]
+    fn what_is_reckoned_goes_on_in_a_later_run_if_that_reckons_in_the_same_way() {
+        let counter = |value, afresh: (u64, u64)| {
+            let afresh = Some(Afresh { value: afresh.0, basis: afresh.1 });
+            [Counter { afresh, ..Counter::new("a", value) }]
+        };
+        let mut tally = Tally::default();
+        for (value, afresh, more) in [(70, (70, 1), 0), (75, (75, 1), 5), (77, (2, 1), 2)] {
+            assert_eq!(tally.fold(&counter(value, afresh), true, Instant::now()), now(more));
+        }
+        // The mark is what this one sees, not the 77.
+        let since = resumed(&tally).fold(&counter(9, (9, 1)), true, Instant::now());
+        assert_eq!(since, Ok(Counted { now: 0, meanwhile: 7 }));
+        let mut other = resumed(&tally);
+        assert_eq!(other.fold(&counter(500, (500, 2)), true, Instant::now()), now(0));
+        assert_eq!(other.fold(&counter(501, (501, 3)), true, Instant::now()), now(1));
     }
 
     #[test]

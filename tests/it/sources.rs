@@ -220,9 +220,15 @@ impl Follower {
 
 /// Sends requests through a balancer at this port, and has each answered.
 fn request(port: u16, times: u64) {
+    request_of("127.0.0.1", "/", port, times);
+}
+
+/// The same for a host and a path of it.
+fn request_of(host: &str, path: &str, port: u16, times: u64) {
     for _ in 0..times {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").expect("it reads");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("it reads");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("it answers");
         assert!(answer.starts_with("HTTP/1.1 "), "{answer}");

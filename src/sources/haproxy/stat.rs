@@ -9,7 +9,7 @@
 //! | `DOWN`, `DOWN n/m`, `DOWN (agent)` | unhealthy | enabled |
 //! | `DRAIN`, `DRAIN (agent)` | by its check | draining |
 //! | `MAINT`, `MAINT (via …)`, `MAINT (resolution)` | unknown: it is not checked then | maintenance |
-//! | `no check` | not found out by HAProxy: we check | enabled |
+//! | `no check` | not found out by HAProxy: we check; unknown where it tells no address | enabled |
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -99,24 +99,31 @@ fn server(pool: &str, name: &str, behind: Behind, line: &Line<'_>, now: Timestam
         (_, "MAINT") => Admin::Maintenance,
         _ => Admin::Enabled,
     };
-    // The port is that of the client, and so we cannot check it either.
-    let without_port = address.as_ref().is_some_and(|address| address.ends_with(":0"));
+    // What keeps us from checking it, where HAProxy does not.
+    let missing = match &address {
+        // It is at a socket of its machine, or HAProxy does not tell. Its name leads nowhere, or to somebody else.
+        None => Some("address"),
+        // It is that of the client.
+        Some(address) if !has_port(address) => Some("port"),
+        Some(_) => None,
+    };
     let status = match word {
         "UP" if going || check.is_some_and(|check| check.ends_with("OKC")) => Some(Health::Degraded),
         "UP" => Some(Health::Healthy),
         "NOLB" => Some(Health::Degraded),
         "DOWN" => Some(Health::Unhealthy),
         "DRAIN" => passed.map(|passed| if passed { Health::Healthy } else { Health::Unhealthy }),
-        "no" if without_port => Some(Health::Unknown),
         "no" => None,
         // Whatever else: it is not checked, or in a way that we do not know.
         _ => Some(Health::Unknown),
     };
+    let unchecked = missing.filter(|_| status.is_none());
+    let status = status.or(unchecked.map(|_| Health::Unknown));
     let said = [line.get("check_desc"), line.get("last_chk")].into_iter().flatten().collect::<Vec<_>>().join(": ");
-    let why = match (word, status) {
-        (_, None | Some(Health::Healthy)) => None,
-        ("NOLB", _) => Some("it wants no new sessions".to_owned()),
-        ("no", _) => Some("HAProxy does not check it, and we do not know its port".to_owned()),
+    let why = match (word, status, unchecked) {
+        (_, _, Some(missing)) => Some(format!("HAProxy does not check it, and we do not know its {missing}")),
+        (_, None | Some(Health::Healthy), _) => None,
+        ("NOLB", ..) => Some("it wants no new sessions".to_owned()),
         _ if said.is_empty() => None,
         _ => Some(peer_words(&said)),
     };
@@ -136,6 +143,11 @@ fn server(pool: &str, name: &str, behind: Behind, line: &Line<'_>, now: Timestam
             last_change: since,
         }),
     }
+}
+
+/// Whether an address has a port to connect to. One that goes by the client's is 0, or too low or too high for one.
+fn has_port(address: &str) -> bool {
+    address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok()).is_some_and(|port| port != 0)
 }
 
 #[cfg(test)]
@@ -207,13 +219,20 @@ mod tests {
         let head = HEAD.replace("uweight,", "uweight,type,");
         let text = format!(
             "{head}\nin,sock-1,0,OPEN,,,,,,,,,10.0.0.1:80,http,,3,\nweb,a,0,UP,1,5,L7OK,3,,,,,unix,http,1,2,\n\
-             web,b,0,no check,1,5,,,,,,,10.0.0.2:0,http,1,2,\n"
+             web,b,0,no check,1,5,,,,,,,10.0.0.2:0,http,1,2,\nweb,c,0,no check,1,5,,,,,,,10.0.0.2:-1,http,1,2,\n\
+             web,d,0,no check,1,5,,,,,,,unix,http,1,2,\nweb,e,0,DRAIN,1,5,,,,,,,,http,1,2,\n"
         );
         let backends = reading(&text, &Servers::new(), Timestamp::now()).expect("statistics").backends;
         let addresses: Vec<&str> = backends.iter().map(|record| record.address.as_str()).collect();
-        assert_eq!(addresses, ["a", "10.0.0.2:0"]);
-        let finding = backends[1].finding.as_ref().expect("we do not check it");
-        assert_eq!((finding.status, finding.state.as_str()), (Health::Unknown, "no check"));
+        assert_eq!(addresses, ["a", "10.0.0.2:0", "10.0.0.2:-1", "d", "e"]);
+        let why = "HAProxy does not check it, and we do not know its ";
+        for (index, state, missing) in
+            [(1, "no check", "port"), (2, "no check", "port"), (3, "no check", "address"), (4, "DRAIN", "address")]
+        {
+            let finding = backends[index].finding.as_ref().expect("we do not check it");
+            assert_eq!((finding.status, finding.state.as_str()), (Health::Unknown, state));
+            assert_eq!(finding.detail, Some(format!("{why}{missing}")));
+        }
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! Envoy: the real program, by its admin interface. Its hosts come from a file, which is how it is told of drained and new
 //! ones while it runs.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::Duration;
+
 use tempfile::TempDir;
 
 use super::{
@@ -22,6 +26,11 @@ pub(super) struct Rig {
 impl Rig {
     /// With these hosts: address, weight, and what Envoy is told of its health.
     pub(super) fn start(hosts: &[(&str, u32, &str)]) -> Rig {
+        Rig::with(hosts, "")
+    }
+
+    /// The same, with more lines for the cluster.
+    fn with(hosts: &[(&str, u32, &str)], cluster: &str) -> Rig {
         let folder = tempfile::tempdir().expect("a folder");
         let mut rig = Rig { folder, admin: free_port(), port: free_port(), program: None };
         rig.hosts(hosts);
@@ -38,7 +47,7 @@ impl Rig {
              \x20 clusters:\n  - name: app\n    type: EDS\n    connect_timeout: 1s\n\
              \x20   eds_cluster_config: {{eds_config: {{resource_api_version: V3, path_config_source: {{path: {}}}}}}}\n\
              \x20   health_checks:\n    - {{timeout: 0.5s, interval: 0.2s, no_traffic_interval: 0.2s, unhealthy_threshold: 2, \
-             healthy_threshold: 1, http_health_check: {{path: /}}}}\n",
+             healthy_threshold: 1, http_health_check: {{path: /}}}}\n{cluster}",
             at(rig.admin),
             at(rig.port),
             kind("network.http_connection_manager.v3.HttpConnectionManager"),
@@ -136,4 +145,74 @@ fn it_goes_through_everything() {
     counted(&server, 7);
 
     restarted_and_cut_off(&mut rig, server, follower, &first, 7);
+}
+
+/// A host that has these lines for health checks, and those for everybody else. Gives its address.
+fn host(checks: &'static str, others: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound").to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            // Envoy keeps its connections, and would have the next ones wait.
+            std::thread::spawn(move || {
+                let (mut stream, mut head) = (stream.expect("it connects"), [0; 4096]);
+                while let Ok(size @ 1..) = stream.read(&mut head) {
+                    let asked = String::from_utf8_lossy(&head[..size]).to_ascii_lowercase();
+                    let lines = if asked.contains("user-agent: envoy/hc") { checks } else { others };
+                    if stream.write_all(format!("HTTP/1.1 {lines}\r\nContent-Length: 0\r\n\r\n").as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn its_words_for_hosts_that_fail_are_understood() {
+    let (mut late, outlier) = (StubBackend::start(), host("200 OK", "500 Internal Server Error"));
+    let weary = host("200 OK\r\nx-envoy-degraded: true", "200 OK");
+    let [told, spare, timed] = [(); 3].map(|()| host("200 OK", "200 OK"));
+    let late_address = late.address();
+    let rig = Rig::with(
+        &[
+            (&late_address, 1, "HEALTHY"),
+            (&outlier, 1, "HEALTHY"),
+            (&weary, 1, "HEALTHY"),
+            (&told, 1, "UNHEALTHY"),
+            (&timed, 1, "TIMEOUT"),
+            (&spare, 1, "DEGRADED"),
+        ],
+        "    outlier_detection: {consecutive_5xx: 1, interval: 0.1s, base_ejection_time: 60s, max_ejection_percent: 100, \
+         successful_active_health_check_uneject_host: false}\n\
+         \x20   common_lb_config: {healthy_panic_threshold: {value: 0}}\n",
+    );
+    let server = serving(&snippet("envoy", &[("127.0.0.1:9901", &format!("127.0.0.1:{}", rig.admin))]));
+    for (address, status, state, detail) in [
+        (&weary, "degraded", "failed_active_degraded_check", "says that it is degraded"),
+        (&told, "unhealthy", "UNHEALTHY", "the control plane says that it is unhealthy"),
+        // Envoy does not tell this one from the other.
+        (&timed, "unhealthy", "UNHEALTHY", "the control plane says that it is unhealthy"),
+        (&spare, "degraded", "DEGRADED", "the control plane says that it is degraded"),
+    ] {
+        becomes(&server, address, &[("status", status), ("state", state), ("detail", detail), ("admin", "enabled")]);
+    }
+    late.delay(Duration::from_secs(1));
+    let silent =
+        [("status", "unhealthy"), ("state", "active_hc_timeout"), ("detail", "its health check ran out of time")];
+    becomes(&server, &late_address, &silent);
+    late.kill();
+    let gone =
+        [("status", "unhealthy"), ("state", "failed_active_health_check"), ("detail", "failed its health check")];
+    becomes(&server, &late_address, &gone);
+
+    // The degraded ones have their share of the requests; it fails the first of its own.
+    becomes(&server, &outlier, &[("status", "healthy")]);
+    eventually(PATIENCE, || {
+        request(rig.port, 1);
+        rig.says(&outlier, "/failed_outlier_check")
+    });
+    let ejected = [("status", "unhealthy"), ("state", "failed_outlier_check"), ("detail", "ejected as an outlier")];
+    becomes(&server, &outlier, &ejected);
 }

@@ -1,6 +1,10 @@
 //! HAProxy: the real program, by its sockets of every level and its statistics page; killed, drained, reloaded, restarted
 //! and cut off.
 
+mod addresses;
+mod counts;
+mod exporter;
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;

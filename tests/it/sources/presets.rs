@@ -6,7 +6,7 @@ use super::{becomes, counted, envoy, listening, request, serving, traefik};
 use crate::support::program::Program;
 use crate::support::{StubBackend, TestServer, free_port};
 
-fn reading(preset: &str, port: u16, path: &str) -> TestServer {
+pub(super) fn reading(preset: &str, port: u16, path: &str) -> TestServer {
     let url = format!("http://127.0.0.1:{port}{path}");
     serving(&format!("kind = \"prometheus\"\npreset = \"{preset}\"\nurl = \"{url}\"\ninterval = \"500ms\""))
 }
