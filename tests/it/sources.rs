@@ -17,6 +17,7 @@ mod traefik;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ use serde_json::Value;
 use veloflux::protocol::Feed;
 
 use crate::support::program::Program;
-use crate::support::server::home;
+use crate::support::server::{Home, home};
 use crate::support::wait::eventually;
 use crate::support::{PATIENCE, Socket, TestServer};
 
@@ -34,7 +35,23 @@ const WITHIN_ONE_POLL: Duration = Duration::from_millis(500 + 2_000);
 
 /// A server with one source, whose table this is.
 fn serving(source: &str) -> TestServer {
-    TestServer::builder_in(home()).config(&format!("[[source]]\nname = \"edge\"\n{source}")).start()
+    serving_in(&home(), source)
+}
+
+/// The same, with what an earlier one has left there.
+fn serving_in(home: &Home, source: &str) -> TestServer {
+    TestServer::builder_in(Arc::clone(home)).config(&format!("[[source]]\nname = \"edge\"\n{source}")).start()
+}
+
+/// Waits until so many requests are billed, over all runs.
+fn bills(server: &TestServer, wanted: f64) {
+    eventually(PATIENCE, || {
+        server.force_update(r#"{"type":"billing"}"#);
+        match latest(server, Feed::Billing) {
+            billing if billing["usage"] == wanted => Ok(()),
+            billing => Err(billing.to_string()),
+        }
+    });
 }
 
 /// The source that the README shows for a kind, with the places of the test in the place of the README's, each of which has

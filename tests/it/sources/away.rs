@@ -8,7 +8,7 @@ use serde_json::Value;
 use veloflux::protocol::Feed;
 
 use super::haproxy::{Rig, settled, source};
-use super::{counted, latest, request};
+use super::{bills, counted, latest, request};
 use crate::support::server::{Home, home};
 use crate::support::wait::eventually;
 use crate::support::{PATIENCE, TestServer};
@@ -22,13 +22,6 @@ fn serving(home: &Home, rig: &Rig, more: &str) -> TestServer {
 fn billing(server: &TestServer) -> Value {
     server.force_update(r#"{"type":"billing"}"#);
     latest(server, Feed::Billing)
-}
-
-fn bills(server: &TestServer, wanted: f64) {
-    eventually(PATIENCE, || match billing(server) {
-        billing if billing["usage"] == wanted => Ok(()),
-        billing => Err(billing.to_string()),
-    });
 }
 
 #[test]

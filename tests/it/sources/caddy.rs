@@ -2,13 +2,15 @@
 
 use std::process::Command;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::{
-    Balancer, Follower, WITHIN_ONE_POLL, are, backends, becomes, counted, listening, request, request_of,
-    restarted_and_cut_off, serving, snippet, told_at_once,
+    Balancer, Follower, WITHIN_ONE_POLL, are, backends, becomes, bills, counted, listening, request, request_of,
+    restarted_and_cut_off, serving, serving_in, snippet, told_at_once,
 };
 use crate::support::program::Program;
+use crate::support::server::home;
 use crate::support::wait::eventually;
 use crate::support::{PATIENCE, StubBackend, TestServer, free_port, http};
 
@@ -89,6 +91,29 @@ impl Balancer for Rig {
         listening(self.port, &program);
         self.program = Some(program);
     }
+}
+
+#[test]
+fn a_later_run_goes_on_from_the_counters_as_it_sees_them() {
+    let home = home();
+    let mut rig = Rig::with(&[("http://127.0.0.1", "header X-A 1\n\theader X-B 2\n\trespond ok")]);
+    let read =
+        |rig: &Rig| serving_in(&home, &snippet("caddy", &[("127.0.0.1:2019", &format!("127.0.0.1:{}", rig.admin))]));
+    let server = read(&rig);
+    request(rig.port, 9);
+    counted(&server, 9);
+    // What it counts begins again, and what this run has counted does not.
+    rig.program.take().expect("it runs").kill();
+    rig.run();
+    request(rig.port, 5);
+    counted(&server, 14);
+    server.signal(Signal::KILL);
+    drop(server);
+    request(rig.port, 3);
+    let server = read(&rig);
+    bills(&server, 17.0);
+    request(rig.port, 1);
+    bills(&server, 18.0);
 }
 
 #[test]
