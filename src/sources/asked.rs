@@ -3,7 +3,8 @@
 //! What a frontend answers itself, its statistics page and its metrics for two, it counts aside. A page in a `backend` is
 //! answered on behalf of whichever frontend leads there, and counts as any request of a client. That it stands there is known
 //! as soon as no frontend is left that has answered something itself before each of our readings. Which one leads there is not
-//! known, and need not be: the busiest has counted us, or as many others as we are.
+//! known, and need not be: the busiest has counted us, or as many others as we are. Where none has counted anything since our
+//! last reading, we are counted in none that is shown (`stats scope`).
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,6 +19,8 @@ pub(super) struct Asked {
     last: Option<HashMap<String, (u64, u64)>>,
     /// The frontends that may have the page. Empty: it stands in a `backend`.
     fronts: HashSet<String>,
+    /// Whether whoever leads there is known not to be shown.
+    hidden: bool,
     /// What was ours so far, by counter.
     ours: HashMap<String, u64>,
 }
@@ -68,11 +71,12 @@ impl Asked {
             let (value, aside) = if restarted { (0, 0) } else { before(counter) };
             counter.value.saturating_sub(value).saturating_sub(counter.aside.saturating_sub(aside))
         };
-        let behind = self.fronts.is_empty();
+        self.hidden |= !restarted && counters.iter().all(|counter| counter.value == before(counter).0);
+        let behind = self.fronts.is_empty() && !self.hidden;
         let busiest = counters.iter().filter(|_| behind).max_by_key(|counter| more(counter));
         // It has stood there until now; by other settings it may stand elsewhere.
         if restarted {
-            self.fronts = names;
+            (self.fronts, self.hidden) = (names, false);
         }
         busiest.map(|counter| (counter.name.clone(), ours))
     }
@@ -125,6 +129,12 @@ mod tests {
     }
 
     #[test]
+    fn a_page_of_one_that_is_not_shown_takes_nothing_from_the_others() {
+        let readings = [(1, [(10, 0), (7, 0)]), (1, [(10, 0), (7, 0)]), (1, [(20, 0), (9, 0)]), (1, [(21, 0), (9, 0)])];
+        assert_eq!(ours(&readings), [[0, 0]; 4]);
+    }
+
+    #[test]
     fn what_was_never_sent_is_not_ours() {
         let mut asked = Asked::default();
         let mut counters = [Counter::new("a", 1)];
@@ -132,6 +142,7 @@ mod tests {
         asked.ask();
         asked.withdraw();
         asked.ask();
+        counters[0].value += 1;
         asked.take(&mut counters);
         assert_eq!(counters[0].ours, 1);
     }
