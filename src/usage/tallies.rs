@@ -29,6 +29,8 @@ struct Place {
     tally: Tally,
     /// Whether what it counts is billed.
     metered: bool,
+    /// Whether it was not metered at some time since the last reading.
+    lapsed: bool,
     /// The last reading.
     read: Option<Timestamp>,
     /// The reading that the ledger is known to hold the marks of. None: it may hold others.
@@ -62,6 +64,10 @@ impl Tallies {
             if !metered {
                 // The ledger forgets it.
                 place.doubt();
+                place.lapsed |= place.metered;
+            } else if std::mem::take(&mut place.lapsed) {
+                // It was not read since, so what it has counted meanwhile cannot be told from what it counts now.
+                place.tally = Tally::default();
             }
             place.metered = metered;
             self.places.insert(name, place);
@@ -80,9 +86,10 @@ impl Tallies {
             self.places.insert(place.to_owned(), Place::default());
         }
         let Some(place) = self.places.get_mut(place) else { return Ok(Counted::default()) };
-        place.read = Some(Timestamp::now());
-        let counted = place.tally.fold(counters, from_zero, Instant::now());
-        self.gap |= counted.is_err() && place.metered;
+        let now = Instant::now();
+        (place.read, place.lapsed) = (Some(Timestamp::now()), false);
+        let counted = place.tally.fold(counters, from_zero, now);
+        self.gap |= place.metered && (counted.is_err() || place.tally.is_crowded(now));
         counted
     }
 

@@ -195,6 +195,28 @@ fn a_place_that_is_metered_again_goes_on_from_where_it_stands_also_for_the_next_
 }
 
 #[test]
+fn what_is_counted_while_it_is_neither_metered_nor_read_is_not_billed() {
+    let bench = Bench::new();
+    let metered = |run: &Run, metered| run.requests.count_elsewhere([("edge".to_owned(), metered)]);
+    let first = Run::start(&bench, EDGE);
+    first.shows(100);
+    first.books();
+    // The balancer cannot be reached: by a run that goes on from marks, then by one that has read it.
+    let run = Run::start(&bench, EDGE);
+    for (shows, billed) in [(500, 1), (600, 2)] {
+        metered(&run, false);
+        metered(&run, true);
+        run.shows(shows);
+        run.shows(shows + 1);
+        run.books();
+        assert_eq!(run.bills(), billed);
+    }
+    let next = Run::start(&bench, EDGE);
+    next.shows(603);
+    assert_eq!(next.bills(), 4);
+}
+
+#[test]
 fn marks_that_are_too_old_are_a_gap_for_good() {
     let bench = Bench::new();
     let run = Run::start(&bench, EDGE);
