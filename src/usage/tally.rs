@@ -93,6 +93,11 @@ pub(super) struct Changes {
 pub struct Absurd(u64);
 
 impl Tally {
+    /// Whether there is neither a reading nor the marks of an earlier run.
+    pub(super) fn is_unread(&self) -> bool {
+        self.stage == Stage::Unread
+    }
+
     /// Whether there was a reading.
     pub(super) fn has_begun(&self) -> bool {
         self.stage == Stage::Running

@@ -281,6 +281,30 @@ fn a_ledger_that_comes_late_gives_its_marks_unless_counting_has_begun_without_th
 }
 
 #[test]
+fn a_ledger_in_place_of_another_is_a_gap_where_it_has_marks_of_an_earlier_run() {
+    let bench = Bench::new();
+    let aside = |name: &str| bench.dir.path().join(name);
+    let put = |name: &str| {
+        fs::remove_dir_all(bench.state_dir()).expect("removed");
+        fs::rename(aside(name), bench.state_dir()).expect("moved back");
+    };
+    let run = Run::start(&bench, EDGE);
+    run.shows(100);
+    run.books();
+    fs::rename(bench.state_dir(), aside("earlier")).expect("moved");
+    // As where a disk is mounted late.
+    let run = Run::start(&bench, EDGE);
+    run.shows(150);
+    run.books();
+    fs::rename(bench.state_dir(), aside("ours")).expect("moved");
+    for (name, gap) in [(None, false), (Some("ours"), false), (Some("earlier"), true)] {
+        name.into_iter().for_each(put);
+        run.books();
+        assert_eq!(run.has_gap(), gap, "{name:?}");
+    }
+}
+
+#[test]
 fn nothing_new_writes_nothing() {
     let bench = Bench::new();
     let meter = bench.meter(NOVEMBER);
