@@ -8,8 +8,10 @@
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::mem;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -188,6 +190,10 @@ pub(super) struct Intents {
     path: PathBuf,
     disk: Disk,
     kept: Arc<Mutex<BTreeMap<Subject, Kept>>>,
+    /// Whether there is something that the file may not have.
+    unsaved: Arc<AtomicBool>,
+    /// Why the last writing failed.
+    fault: Mutex<Option<String>>,
 }
 
 impl Intents {
@@ -204,7 +210,8 @@ impl Intents {
             Vec::new()
         });
         let kept = lines.into_iter().map(|line| (line.subject, line.kept));
-        Intents { path, disk: Disk::default(), kept: Arc::new(Mutex::new(kept.collect())) }
+        let kept = Arc::new(Mutex::new(kept.collect()));
+        Intents { path, disk: Disk::default(), kept, unsaved: Arc::default(), fault: Mutex::default() }
     }
 
     /// The intent for a backend, as it stands on the wire.
@@ -289,24 +296,43 @@ impl Intents {
 
     /// Writes all of them, on a thread that may wait for a disk; a disk that hangs keeps no order waiting for ever.
     pub(super) async fn save(&self) {
-        let (path, kept) = (self.path.clone(), Arc::clone(&self.kept));
+        self.unsaved.store(true, Ordering::Relaxed);
+        let (path, kept, unsaved) = (self.path.clone(), Arc::clone(&self.kept), Arc::clone(&self.unsaved));
         let written = self.disk.run(move || {
+            unsaved.store(false, Ordering::Relaxed);
             // As they are when it is their turn.
             let all = locked(&kept).clone();
-            write(&path, all).map_err(|error| io_words(&error))
+            write(&path, all).map_err(|error| {
+                unsaved.store(true, Ordering::Relaxed);
+                io_words(&error)
+            })
         });
-        let why = match timeout(INTENT_SAVE_PATIENCE, written).await {
-            Ok(Ok(())) => return,
-            Ok(Err(why)) => why,
-            Err(_) => format!("not done within {}", in_words(INTENT_SAVE_PATIENCE)),
+        let fault = match timeout(INTENT_SAVE_PATIENCE, written).await {
+            Ok(result) => result.err(),
+            Err(_) => Some(format!("not done within {}", in_words(INTENT_SAVE_PATIENCE))),
         };
+        let before = mem::replace(&mut *locked(&self.fault), fault.clone());
         let file = self.path.display();
-        tracing::error!(%file, why, "what operators want of backends is lost at a restart");
+        match fault {
+            // Said once: it is tried again and again.
+            Some(why) if before.as_ref() != Some(&why) => {
+                tracing::error!(%file, why, "what operators want of backends would be lost at a restart");
+            }
+            None if before.is_some() => tracing::info!(%file, "what operators want of backends is kept again"),
+            _ => {}
+        }
+    }
+
+    /// Writes what could not be written before.
+    pub(super) async fn save_again(&self) {
+        if self.unsaved.load(Ordering::Relaxed) {
+            self.save().await;
+        }
     }
 }
 
-fn locked(kept: &Mutex<BTreeMap<Subject, Kept>>) -> MutexGuard<'_, BTreeMap<Subject, Kept>> {
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes aside and renames that into place: a crash leaves the old file or the new one.

@@ -86,6 +86,7 @@ impl Fleet {
             if self.look(None).await {
                 self.changes.send_modify(|count| *count += 1);
             }
+            self.intents.save_again().await;
         }
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 /// comes back later counts as a new one.
 pub const COUNTER_MEMORY: Duration = Duration::from_secs(24 * 3600);
 
-/// Counters of one source that are remembered, beside those that are there.
+/// Counters of one source that are remembered, those that are there included. Where there are more, those that are there are
+/// kept, what comes for a day is not known to be new and counts from where it stands, and the period is `partial`.
 pub const COUNTERS_REMEMBERED_MAX: usize = 100_000;
 
 /// Requests that may have been counted between two readings. No fleet has a trillion of them in a few seconds; a program that

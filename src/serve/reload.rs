@@ -103,7 +103,8 @@ impl Reloader {
             if counted != count {
                 (count, taken) = (counted, before.clone());
             }
-            if now == before && now != taken && now.values().all(Option::is_some) {
+            // One that is gone is read, too: then the status says that what it took away still holds.
+            if now == before && now != taken {
                 let changed = now.iter().find(|(file, stamp)| taken.get(*file) != Some(*stamp));
                 let file = changed.map(|(file, _)| file.display().to_string());
                 tracing::info!(file, "a file of the settings has changed");

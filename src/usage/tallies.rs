@@ -29,6 +29,10 @@ struct Place {
     tally: Tally,
     /// Whether what it counts is billed.
     metered: bool,
+    /// Whether it was not metered at some time since the last reading.
+    lapsed: bool,
+    /// The first reading, where there were no marks to go on from.
+    unaided: Option<Timestamp>,
     /// The last reading.
     read: Option<Timestamp>,
     /// The reading that the ledger is known to hold the marks of. None: it may hold others.
@@ -62,6 +66,10 @@ impl Tallies {
             if !metered {
                 // The ledger forgets it.
                 place.doubt();
+                place.lapsed |= place.metered;
+            } else if std::mem::take(&mut place.lapsed) {
+                // It was not read since, so what it has counted meanwhile cannot be told from what it counts now.
+                place.tally = Tally::default();
             }
             place.metered = metered;
             self.places.insert(name, place);
@@ -80,23 +88,25 @@ impl Tallies {
             self.places.insert(place.to_owned(), Place::default());
         }
         let Some(place) = self.places.get_mut(place) else { return Ok(Counted::default()) };
-        place.read = Some(Timestamp::now());
-        let counted = place.tally.fold(counters, from_zero, Instant::now());
-        self.gap |= counted.is_err() && place.metered;
+        let (now, at) = (Instant::now(), Timestamp::now());
+        if place.tally.is_unread() {
+            place.unaided = Some(at);
+        }
+        (place.read, place.lapsed) = (Some(at), false);
+        let counted = place.tally.fold(counters, from_zero, now);
+        self.gap |= place.metered && (counted.is_err() || place.tally.is_crowded(now));
         counted
     }
 
     /// Goes on from the marks of an earlier run, in places that were not read yet. Only once: what a ledger holds later is
-    /// older than what is known.
+    /// older than what is known, and a gap where it is of an earlier run, as in one whose disk came late.
     pub(super) fn resume(&mut self, marks: Vec<Marks>, now: Timestamp) {
-        if std::mem::replace(&mut self.resumed, true) {
-            return;
-        }
+        let first = !std::mem::replace(&mut self.resumed, true);
         for Marks { place: name, read, changes, .. } in marks {
             let Some(place) = self.places.get_mut(&name).filter(|place| place.metered) else { continue };
             let age = now.instant().duration_since(read.instant()).unsigned_abs();
-            if place.tally.has_begun() || age > COUNTER_MEMORY {
-                self.gap = true;
+            if !first || place.tally.has_begun() || age > COUNTER_MEMORY {
+                self.gap |= first || place.unaided.is_some_and(|unaided| read.instant() < unaided.instant());
                 continue;
             }
             place.tally.resume(changes.marks, Instant::now());

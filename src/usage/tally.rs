@@ -5,7 +5,7 @@
 //! one that was not there before has counted what it shows since the reading before, where that can be said; one that is gone
 //! is remembered for a day, because it may come back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tokio::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::limits::{COUNTER_MEMORY, COUNTERS_REMEMBERED_MAX, REQUESTS_PER_READIN
 /// A count of requests that only goes up, until whoever counts is restarted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counter {
-    /// What was counted, unique where it is counted: a frontend, an entry point.
+    /// What was counted, unique where it is counted: a frontend, an entry point. If one stands there twice, the first holds.
     pub name: String,
     /// How many there have been.
     pub value: u64,
@@ -60,6 +60,8 @@ pub(super) struct Tally {
     stage: Stage,
     /// Forgotten, and not known to be forgotten by the ledger.
     gone: Vec<String>,
+    /// When one was forgotten last because there were too many.
+    crowded: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -105,6 +107,11 @@ pub(super) struct Changes {
 pub struct Absurd(u64);
 
 impl Tally {
+    /// Whether there is neither a reading nor the marks of an earlier run.
+    pub(super) fn is_unread(&self) -> bool {
+        self.stage == Stage::Unread
+    }
+
     /// Whether there was a reading.
     pub(super) fn has_begun(&self) -> bool {
         self.stage == Stage::Running
@@ -122,9 +129,14 @@ impl Tally {
     pub(super) fn fold(&mut self, counters: &[Counter], from_zero: bool, now: Instant) -> Result<Counted, Absurd> {
         let mut more: u64 = 0;
         let before = std::mem::replace(&mut self.stage, Stage::Running);
-        // Of what is new since an earlier run nobody knows when it began, or whether that run called it otherwise.
-        let from_zero = from_zero && before == Stage::Running;
+        // Of what is new since an earlier run nobody knows when it began, or whether that run called it otherwise; nor, where
+        // some had to be forgotten, whether it is new.
+        let from_zero = from_zero && before == Stage::Running && !self.is_crowded(now);
+        let mut seen = HashSet::with_capacity(counters.len());
         for Counter { name, value, aside, ours, afresh } in counters {
+            if !seen.insert(name.as_str()) {
+                continue;
+            }
             let Afresh { value: left, basis } = afresh.unwrap_or(Afresh { value: *value, basis: 0 });
             let new = || {
                 let (value, aside, ours) = if from_zero { (0, 0, 0) } else { (*value, *aside, *ours) };
@@ -160,15 +172,21 @@ impl Tally {
         }
     }
 
+    /// Whether some had to be forgotten that may still come back.
+    pub(super) fn is_crowded(&self, now: Instant) -> bool {
+        self.crowded.is_some_and(|crowded| now.duration_since(crowded) < COUNTER_MEMORY)
+    }
+
     /// Forgets counters that are gone for long, or that are too many: names may hold anything, and come and go for ever.
     fn forget(&mut self, now: Instant) {
-        let stays: &dyn Fn(&Last) -> bool = if self.last.len() > COUNTERS_REMEMBERED_MAX {
-            &|last| last.read == now
-        } else {
-            &|last| now.duration_since(last.read) < COUNTER_MEMORY
-        };
+        let too_many = self.last.len() > COUNTERS_REMEMBERED_MAX;
+        let stays: &dyn Fn(&Last) -> bool =
+            if too_many { &|last| last.read == now } else { &|last| now.duration_since(last.read) < COUNTER_MEMORY };
         if self.last.values().all(stays) {
             return;
+        }
+        if too_many {
+            self.crowded = Some(now);
         }
         self.last.retain(|name, last| {
             let stays = stays(last);
@@ -187,7 +205,8 @@ impl Tally {
 
     /// Remembers that the ledger holds `changes` for good.
     pub(super) fn booked(&mut self, changes: &Changes) {
-        self.gone.retain(|name| !changes.gone.contains(name));
+        let told: HashSet<&String> = changes.gone.iter().collect();
+        self.gone.retain(|name| !told.contains(name));
         for (name, mark) in &changes.marks {
             match self.last.get_mut(name) {
                 Some(last) => last.booked = Some(*mark),
@@ -306,6 +325,34 @@ mod tests {
         let many: Vec<Counter> = names.iter().map(|name| Counter::new(name, 1)).collect();
         tally.fold(&many, true, start + COUNTER_MEMORY * 11).expect("few");
         assert_eq!(tally.last.len(), many.len(), "those that are there stay");
+    }
+
+    #[test]
+    fn one_that_stands_there_twice_counts_once() {
+        let mut tally = Tally::default();
+        for (value, more) in [(100, 0), (100, 0), (107, 7)] {
+            assert_eq!(tally.fold(&counters(&[("a", value), ("a", 5)]), true, Instant::now()), now(more), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_had_to_be_forgotten_is_not_counted_again_when_it_comes_back() {
+        let (mut tally, start) = (Tally::default(), Instant::now());
+        let half = |first: usize, value| -> Vec<Counter> {
+            (first..first + COUNTERS_REMEMBERED_MAX / 2).map(|name| Counter::new(name.to_string(), value)).collect()
+        };
+        let step = |tally: &mut Tally, counters: &[Counter], seconds| {
+            tally.fold(counters, true, start + std::time::Duration::from_secs(seconds)).expect("few").now
+        };
+        let (one, other) = (half(0, 3), half(COUNTERS_REMEMBERED_MAX / 2, 1));
+        assert_eq!([step(&mut tally, &one, 0), step(&mut tally, &other, 1)], [0, other.len() as u64]);
+        assert_eq!((step(&mut tally, &one, 2), tally.is_crowded(start)), (0, false), "all are remembered");
+        let more = half(COUNTERS_REMEMBERED_MAX, 1);
+        assert_eq!(step(&mut tally, &more, 3), more.len() as u64);
+        assert!(tally.is_crowded(start));
+        assert_eq!(step(&mut tally, &one, 4), 0);
+        let later = COUNTER_MEMORY.as_secs() + 4;
+        assert_eq!(step(&mut tally, &[one, counters(&[("new", 2)])].concat(), later), 2);
     }
 
     /// As a later run does.

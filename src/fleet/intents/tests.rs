@@ -58,6 +58,22 @@ async fn it_survives_a_restart_and_ends_in_time() {
     assert!(Intents::open(folder.path()).all().is_empty());
 }
 
+#[tokio::test]
+async fn what_a_disk_did_not_take_is_written_when_it_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state_dir = folder.path().join("later");
+    let (intents, subject, now) = (Intents::open(&state_dir), subject(), Timestamp::now());
+    intents.put(subject.clone(), drain(None, now)).await;
+    fs::create_dir(&state_dir).expect("a folder of ours");
+    let kept = || Intents::open(&state_dir).get(&subject).is_some();
+    assert!(!kept(), "there was no room for it");
+    intents.save_again().await;
+    assert!(kept());
+    fs::remove_file(state_dir.join("intents.json")).expect("a file of ours");
+    intents.save_again().await;
+    assert!(!kept(), "nothing is written again without need");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_state_and_the_weight_end_each_by_itself() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -195,6 +195,28 @@ fn a_place_that_is_metered_again_goes_on_from_where_it_stands_also_for_the_next_
 }
 
 #[test]
+fn what_is_counted_while_it_is_neither_metered_nor_read_is_not_billed() {
+    let bench = Bench::new();
+    let metered = |run: &Run, metered| run.requests.count_elsewhere([("edge".to_owned(), metered)]);
+    let first = Run::start(&bench, EDGE);
+    first.shows(100);
+    first.books();
+    // The balancer cannot be reached: by a run that goes on from marks, then by one that has read it.
+    let run = Run::start(&bench, EDGE);
+    for (shows, billed) in [(500, 1), (600, 2)] {
+        metered(&run, false);
+        metered(&run, true);
+        run.shows(shows);
+        run.shows(shows + 1);
+        run.books();
+        assert_eq!(run.bills(), billed);
+    }
+    let next = Run::start(&bench, EDGE);
+    next.shows(603);
+    assert_eq!(next.bills(), 4);
+}
+
+#[test]
 fn marks_that_are_too_old_are_a_gap_for_good() {
     let bench = Bench::new();
     let run = Run::start(&bench, EDGE);
@@ -255,6 +277,30 @@ fn a_ledger_that_comes_late_gives_its_marks_unless_counting_has_begun_without_th
         run.shows(if begun { 151 } else { 107 });
         run.books();
         assert_eq!((run.bills(), run.has_gap()), (if begun { 8 } else { 7 }, begun));
+    }
+}
+
+#[test]
+fn a_ledger_in_place_of_another_is_a_gap_where_it_has_marks_of_an_earlier_run() {
+    let bench = Bench::new();
+    let aside = |name: &str| bench.dir.path().join(name);
+    let put = |name: &str| {
+        fs::remove_dir_all(bench.state_dir()).expect("removed");
+        fs::rename(aside(name), bench.state_dir()).expect("moved back");
+    };
+    let run = Run::start(&bench, EDGE);
+    run.shows(100);
+    run.books();
+    fs::rename(bench.state_dir(), aside("earlier")).expect("moved");
+    // As where a disk is mounted late.
+    let run = Run::start(&bench, EDGE);
+    run.shows(150);
+    run.books();
+    fs::rename(bench.state_dir(), aside("ours")).expect("moved");
+    for (name, gap) in [(None, false), (Some("ours"), false), (Some("earlier"), true)] {
+        name.into_iter().for_each(put);
+        run.books();
+        assert_eq!(run.has_gap(), gap, "{name:?}");
     }
 }
 

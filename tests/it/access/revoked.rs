@@ -167,3 +167,26 @@ fn a_key_that_is_retired_opens_nothing_and_ends_nothing() {
     let after = opened(&server, path, &bearer("wall-token")).json()["id"].clone();
     socket.json_until(PATIENCE, |message| message["id"] == after);
 }
+
+#[test]
+fn a_roll_that_is_gone_takes_nothing_away_and_the_status_says_so() {
+    let server = enrolled(&["viewer wall"]);
+    let mut wall = opened(&server, "/api/ws/metrics", &bearer("wall-token"));
+    let control = format!("Bearer {}", server.token());
+    let reasons = || {
+        let headers = [("Authorization", control.as_str())];
+        http::request(server.address(), "GET", "/api/status", &headers, "").json()["data"]["reasons"].to_string()
+    };
+    let says = |wanted: bool| {
+        eventually(PATIENCE, || match reasons() {
+            reasons if reasons.contains("still hold") == wanted => Ok(reasons),
+            reasons => Err(reasons),
+        })
+    };
+    std::fs::remove_file(server.home().path().join("roll")).expect("a file of ours");
+    assert!(says(true).contains("roll`"), "it is named: {}", reasons());
+    say(&mut wall, "wall-token");
+    put(&server.home(), &["viewer board"]);
+    assert_eq!(farewell(&mut wall).1, REVOKED.1);
+    says(false);
+}
