@@ -150,3 +150,29 @@ fn a_configuration_that_is_broken_leaves_what_was_known() {
     });
     becomes(&server, &stub.address(), &[("status", "healthy")]);
 }
+
+#[test]
+fn servers_in_a_file_of_their_own_are_found_and_snippets_are_nobodys() {
+    let (a, b) = (StubBackend::start(), StubBackend::start());
+    let (first, second) = (a.address(), b.address());
+    let rig = Rig::start(std::slice::from_ref(&first));
+    let at = |name: &str| rig.folder.path().join(name);
+    let put = |name: &str, text: &str| std::fs::write(at(name), text).expect("a file of ours");
+    put("upstreams/app.conf", &format!("upstream app {{\n  include app.servers;\n  server {second} backup;\n}}\n"));
+    put("app.servers", &format!("server {first} weight=2;\n"));
+    // What holds no upstream need not be ours to read.
+    put("upstreams/site.conf", "map $host $x { include hosts; }\nserver { listen unix:site.sock; include snippet; }\n");
+    put("hosts", "a b;\n");
+    put("snippet", "location /x { return 200 ok; }\n");
+    let check =
+        Command::new("nginx").arg("-t").arg("-p").arg(rig.folder.path()).arg("-c").arg(at("nginx.conf")).output();
+    let check = check.expect("nginx is installed");
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+    std::fs::remove_file(at("hosts")).expect("a file of ours");
+    std::fs::remove_file(at("snippet")).expect("a file of ours");
+    let server = serving(&format!("kind = \"nginx\"\nfile = {:?}\ninterval = \"500ms\"", at("nginx.conf")));
+    let (shown, _) = becomes(&server, &first, &[("status", "healthy"), ("pool", "app")]);
+    assert_eq!(shown["weight"], 2, "{shown}");
+    becomes(&server, &second, &[("status", "healthy"), ("pool", "app")]);
+    are(&server, &[&first, &second]);
+}
