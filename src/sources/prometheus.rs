@@ -10,10 +10,9 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::caddy;
 use super::exposition::{Sample, Selector, samples};
 use super::fetch::Fetcher;
-use super::{Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
+use super::{Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling, caddy, envoy};
 use crate::protocol::{Admin, Health};
 
 /// The row of this kind.
@@ -79,9 +78,9 @@ const PRESETS: &[Preset] = &[
     Preset {
         name: "envoy",
         up: "envoy_cluster_membership_healthy",
-        requests: "envoy_http_downstream_rq_completed{envoy_http_conn_manager_prefix!=\"admin\"}",
+        requests: "envoy_http_downstream_rq_completed",
         aside: None,
-        count: None,
+        count: Some(envoy::exported),
         state_label: None,
         pool_label: "",
         backend_label: "envoy_cluster_name",
@@ -292,8 +291,11 @@ mod tests {
         assert_eq!(read("haproxy", haproxy), (vec![one("app", "a", Unhealthy), one("app", "b", Unknown)], 3));
         let envoy = "envoy_cluster_membership_healthy{envoy_cluster_name=\"web\"} 2\n\
                      envoy_http_downstream_rq_completed{envoy_http_conn_manager_prefix=\"admin\"} 7\n\
+                     envoy_http_api_downstream_rq_completed{envoy_http_conn_manager_prefix=\"admin\"} 2\n\
+                     envoy_listener_admin_http_downstream_rq_completed{envoy_http_conn_manager_prefix=\"admin\"} 6\n\
+                     envoy_listener_http_downstream_rq_completed{envoy_http_conn_manager_prefix=\"in\"} 4\n\
                      envoy_http_downstream_rq_completed{envoy_http_conn_manager_prefix=\"in\"} 4\n";
-        assert_eq!(read("envoy", envoy), (vec![one("envoy", "web", Healthy)], 4));
+        assert_eq!(read("envoy", envoy), (vec![one("envoy", "web", Healthy)], 1 + 2 + 4));
     }
 
     #[test]
