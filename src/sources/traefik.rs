@@ -2,9 +2,10 @@
 //!
 //! A service is a pool. Where no health check is configured Traefik has no status of its servers, so our checks say. A server
 //! that gets nothing new, because its weight is 0 or it is fenced off, is draining. Request counts come from the metrics, if
-//! `metrics_url` says where they are.
+//! `metrics_url` says where they are; those of entry points that lead to nothing but Traefik's own services do not count. (By
+//! default Traefik 3 does not count the requests for those at all; Traefik 2 does, and 3 with `addInternals`.)
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -27,15 +28,22 @@ pub(super) const KIND: Kind = Kind {
     new,
 };
 
-/// Services of one page.
+/// Services or routers of one page.
 const PER_PAGE: &str = "100";
 
-/// Pages that are read: ten thousand services.
+/// Pages that are read of each: ten thousand services.
 const PAGES_MAX: u32 = 100;
+
+/// Services that no client wants.
+const OWN: [&str; 5] = ["api@internal", "dashboard@internal", "ping@internal", "prometheus@internal", "rest@internal"];
+
+/// The entry point of the API and the metrics, unless the settings name another.
+const OWN_ENTRY: &str = "traefik";
 
 struct Traefik {
     fetcher: Fetcher,
     services: Url,
+    routers: Url,
     /// Where the metrics are, and who fetches them.
     metrics: Option<(Fetcher, Url)>,
 }
@@ -68,9 +76,10 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
         let url = fetcher.base().clone();
         Ok::<_, String>((fetcher, url))
     });
-    let mut services = fetcher.base().clone();
+    let (mut services, mut routers) = (fetcher.base().clone(), fetcher.base().clone());
     services.set_path("/api/http/services");
-    Ok(Arc::new(Traefik { fetcher, services, metrics: metrics.transpose()? }))
+    routers.set_path("/api/http/routers");
+    Ok(Arc::new(Traefik { fetcher, services, routers, metrics: metrics.transpose()? }))
 }
 
 fn is_secured(url: &str) -> bool {
@@ -81,22 +90,18 @@ impl Source for Traefik {
     fn read(&self) -> BoxFuture<'_, Result<Reading, String>> {
         Box::pin(async {
             let mut backends = Vec::new();
-            let mut page = 1;
-            loop {
-                let mut url = self.services.clone();
-                url.query_pairs_mut().clear().append_pair("per_page", PER_PAGE).append_pair("page", &page.to_string());
-                let answer = self.fetcher.get(url).await?;
-                backends.extend(services(&answer.body)?);
-                let next = answer.headers.get("x-next-page").and_then(|next| next.to_str().ok()?.parse().ok());
-                // The last page says that the first comes next.
-                match next {
-                    Some(next) if next > page && next <= PAGES_MAX => page = next,
-                    _ => break,
-                }
+            for page in self.pages(&self.services).await? {
+                backends.extend(services(&page)?);
             }
             let requests = match &self.metrics {
                 None => Vec::new(),
-                Some((fetcher, url)) => requests(&String::from_utf8_lossy(&fetcher.get(url.clone()).await?.body))?,
+                Some((fetcher, url)) => {
+                    let mut routers = Vec::new();
+                    for page in self.pages(&self.routers).await? {
+                        routers.extend(self::routers(&page)?);
+                    }
+                    requests(&String::from_utf8_lossy(&fetcher.get(url.clone()).await?.body), &own_entries(&routers))?
+                }
             };
             Ok(Reading { backends, requests })
         })
@@ -107,9 +112,55 @@ impl Source for Traefik {
     }
 }
 
+impl Traefik {
+    /// Every page of a list.
+    async fn pages(&self, list: &Url) -> Result<Vec<Vec<u8>>, String> {
+        let mut pages = Vec::new();
+        let mut page = 1;
+        loop {
+            let mut url = list.clone();
+            url.query_pairs_mut().clear().append_pair("per_page", PER_PAGE).append_pair("page", &page.to_string());
+            let answer = self.fetcher.get(url).await?;
+            let next = answer.headers.get("x-next-page").and_then(|next| next.to_str().ok()?.parse().ok());
+            pages.push(answer.body);
+            // The last page says that the first comes next.
+            match next {
+                Some(next) if next > page && next <= PAGES_MAX => page = next,
+                _ => return Ok(pages),
+            }
+        }
+    }
+}
+
 /// What a page of services and the metrics say.
 pub(super) fn understand(page: &[u8], metrics: &str) -> Result<Reading, String> {
-    Ok(Reading { backends: services(page)?, requests: requests(metrics)? })
+    Ok(Reading { backends: services(page)?, requests: requests(metrics, &own_entries(&[]))? })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Router {
+    #[serde(default)]
+    service: String,
+    #[serde(default)]
+    entry_points: Vec<String>,
+    /// The entry points that it is on, also where it names none.
+    #[serde(default)]
+    using: Vec<String>,
+}
+
+fn routers(json: &[u8]) -> Result<Vec<Router>, String> {
+    serde_json::from_slice(json).map_err(|error| format!("the routers are not understood: {error}"))
+}
+
+/// The entry points that lead to nothing but Traefik's own services.
+fn own_entries(routers: &[Router]) -> HashSet<&str> {
+    let of = |own: bool| {
+        let routers = routers.iter().filter(move |router| OWN.contains(&router.service.as_str()) == own);
+        routers.flat_map(|router| router.using.iter().chain(&router.entry_points)).map(String::as_str)
+    };
+    let others: HashSet<&str> = of(false).collect();
+    of(true).filter(|entry| !others.contains(entry)).chain([OWN_ENTRY]).collect()
 }
 
 #[derive(Deserialize)]
@@ -178,11 +229,10 @@ fn services(json: &[u8]) -> Result<Vec<Record>, String> {
     Ok(records.collect())
 }
 
-fn requests(text: &str) -> Result<Vec<Counter>, String> {
+fn requests(text: &str, own: &HashSet<&str>) -> Result<Vec<Counter>, String> {
     let samples = samples(text)?;
     let entries = samples.iter().filter(|sample| sample.name == "traefik_entrypoint_requests_total");
-    // Its API and metrics stand behind an entry point of their own, by default called `traefik`.
-    let theirs = entries.filter(|sample| sample.label("entrypoint") != Some("traefik"));
+    let theirs = entries.filter(|sample| !sample.label("entrypoint").is_some_and(|entry| own.contains(entry)));
     Ok(theirs.filter_map(|sample| Some(Counter::new(sample.series(), sample.count()?))).collect())
 }
 
@@ -228,10 +278,34 @@ mod tests {
         assert_eq!(draining, [false, false, false, true]);
     }
 
+    #[test]
+    fn an_entry_point_is_traefiks_own_where_it_leads_nowhere_else() {
+        let list = json!([
+            {"service": "app", "entryPoints": ["web"], "using": ["web"]},
+            {"service": "prometheus@internal", "entryPoints": ["metrics"], "using": ["metrics"]},
+            {"service": "api@internal", "using": ["web", "secure"]},
+            {"service": "ping@internal", "using": ["admin"]},
+            {"service": "app", "entryPoints": ["admin"]},
+            {"service": "noop@internal", "using": ["redirecting"]},
+            {"service": "app", "using": ["traefik"]},
+            {},
+        ]);
+        let routers = routers(list.to_string().as_bytes()).expect("routers");
+        let own = own_entries(&routers);
+        assert_eq!(own, HashSet::from(["metrics", "secure", "traefik"]));
+        let entries = ["web", "metrics", "secure", "traefik", "redirecting", "admin", "unused"];
+        let page: String = entries
+            .iter()
+            .map(|entry| format!("traefik_entrypoint_requests_total{{entrypoint=\"{entry}\"}} 1\n"))
+            .collect();
+        assert_eq!(requests(&page, &own).expect("metrics").len(), 4);
+    }
+
     proptest! {
         #[test]
         fn whatever_comes_it_does_not_panic(text in "[\\[\\]{}\":a-zA-Z_,0-9]{0,200}") {
             let _ = services(text.as_bytes());
+            let _ = routers(text.as_bytes());
         }
     }
 }
