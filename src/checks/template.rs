@@ -38,13 +38,19 @@ impl Template {
         Ok(template)
     }
 
-    /// The check of the target at `address`, `host:port`.
+    /// The check of the target at `address`: `host:port`, or `unix:/run/app.sock`, which is only connected to.
     ///
     /// # Errors
     /// Why there can be none, which is the fault of the address.
     pub fn spec(&self, name: String, address: &str) -> Result<CheckSpec, String> {
-        let target = Target::parse(&format!("{}://{address}", self.scheme)).map_err(|error| error.to_string())?;
-        let probe = Probe::sharing(&target, &self.options, &self.shared)?;
+        let probe = match Probe::socket(address) {
+            Some(probe) => probe,
+            None => {
+                let target = format!("{}://{address}", self.scheme);
+                let target = Target::parse(&target).map_err(|error| error.to_string())?;
+                Probe::sharing(&target, &self.options, &self.shared)?
+            }
+        };
         Ok(CheckSpec { name, probe, timing: self.timing.clone() })
     }
 }

@@ -2,6 +2,7 @@
 //! and restarts.
 
 use std::fmt::Write as _;
+use std::os::unix::net::UnixListener;
 use std::process::Command;
 
 use rustix::process::{Signal, kill_process};
@@ -175,4 +176,21 @@ fn servers_in_a_file_of_their_own_are_found_and_snippets_are_nobodys() {
     assert_eq!(shown["weight"], 2, "{shown}");
     becomes(&server, &second, &[("status", "healthy"), ("pool", "app")]);
     are(&server, &[&first, &second]);
+}
+
+#[test]
+fn a_server_behind_a_unix_socket_is_up_while_somebody_listens() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, socket) = (folder.path().join("nginx.conf"), folder.path().join("app.sock"));
+    let address = format!("unix:{}", socket.display());
+    let listener = UnixListener::bind(&socket).expect("a socket of ours");
+    std::fs::write(&file, format!("http {{ upstream app {{ server {address} max_fails=1; }} }}"))
+        .expect("a file of ours");
+    let source = format!("kind = \"nginx\"\nfile = {file:?}\ninterval = \"500ms\"\n");
+    let server = serving(&format!(
+        "{source}[source.check]\npath = \"/healthz\"\ninterval = \"500ms\"\nfast_interval = \"250ms\""
+    ));
+    becomes(&server, &address, &[("status", "healthy"), ("state", "up"), ("pool", "app")]);
+    drop(listener);
+    becomes(&server, &address, &[("status", "unhealthy"), ("detail", "connection refused")]);
 }
