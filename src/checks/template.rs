@@ -43,12 +43,24 @@ impl Template {
     /// # Errors
     /// Why there can be none, which is the fault of the address.
     pub fn spec(&self, name: String, address: &str) -> Result<CheckSpec, String> {
+        self.asking(&self.scheme, &self.options, name, address)
+    }
+
+    /// The check of a target at `address` of which nobody knows what it speaks: somebody accepts the connection.
+    ///
+    /// # Errors
+    /// As [`Template::spec`].
+    pub fn connecting(&self, name: String, address: &str) -> Result<CheckSpec, String> {
+        self.asking("tcp", &ProbeOptions::default(), name, address)
+    }
+
+    fn asking(&self, scheme: &str, options: &ProbeOptions, name: String, address: &str) -> Result<CheckSpec, String> {
         let probe = match Probe::socket(address) {
             Some(probe) => probe,
             None => {
-                let target = format!("{}://{address}", self.scheme);
+                let target = format!("{scheme}://{address}");
                 let target = Target::parse(&target).map_err(|error| error.to_string())?;
-                Probe::sharing(&target, &self.options, &self.shared)?
+                Probe::sharing(&target, options, &self.shared)?
             }
         };
         Ok(CheckSpec { name, probe, timing: self.timing.clone() })

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::exposition::{Sample, samples};
 use super::fetch::Fetcher;
-use super::{Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
+use super::{Asked, Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
 use crate::protocol::{Admin, Health};
 
 /// The row of this kind.
@@ -158,6 +158,7 @@ fn pool(handler: &Value, name: &str, health: &HashMap<&str, bool>, out: &mut Vec
             weight: weight.unwrap_or(1),
             admin: Admin::Enabled,
             finding,
+            asked: Asked::AsSet,
         });
     }
 }

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::exposition::Sample;
 use super::fetch::Fetcher;
-use super::{Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
+use super::{Asked, Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
 use crate::protocol::{Admin, Health};
 
 /// The row of this kind.
@@ -216,6 +216,7 @@ fn record(pool: &str, host: Host, trust: Trust) -> Option<Record> {
             latency: None,
             last_change: None,
         }),
+        asked: Asked::AsSet,
     })
 }
 

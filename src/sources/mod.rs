@@ -29,7 +29,7 @@ pub use kind::{Kind, Source, Telling};
 pub use listing::Listing;
 pub use options::SourceOptions;
 pub use poller::{Outage, Poller, Seen, Standing};
-pub use reading::{Finding, Reading, Record, Which, Wish};
+pub use reading::{Asked, Finding, Reading, Record, Which, Wish};
 pub use spec::{SourceSpec, kind};
 pub use understand::understand;
 

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::exposition::{Sample, Selector, samples};
 use super::fetch::Fetcher;
-use super::{Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling, caddy, envoy};
+use super::{Asked, Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling, caddy, envoy};
 use crate::protocol::{Admin, Health};
 
 /// The row of this kind.
@@ -212,6 +212,7 @@ impl Mapping {
             weight: 1,
             admin,
             finding: Some(Finding { status, state, detail: None, latency: None, last_change: None }),
+            asked: Asked::AsSet,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Traefik, by its API: the services with servers, and their status where Traefik checks it.
+//! Traefik, by its API: the services with servers, of HTTP and of TCP, and their status where Traefik checks it.
 //!
 //! A service is a pool. Where no health check is configured Traefik has no status of its servers, so our checks say. A server
 //! that gets nothing new, because its weight is 0 or it is fenced off, is draining. Request counts come from the metrics, if
@@ -15,7 +15,7 @@ use url::Url;
 use super::exposition::samples;
 use super::fetch::Fetcher;
 use super::prometheus::address;
-use super::{Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
+use super::{Asked, Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
 use crate::net::Target;
 use crate::protocol::{Admin, Health};
 
@@ -43,6 +43,8 @@ const OWN_ENTRY: &str = "traefik";
 struct Traefik {
     fetcher: Fetcher,
     services: Url,
+    /// Those of TCP.
+    streams: Url,
     routers: Url,
     /// Where the metrics are, and who fetches them.
     metrics: Option<(Fetcher, Url)>,
@@ -76,10 +78,13 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
         let url = fetcher.base().clone();
         Ok::<_, String>((fetcher, url))
     });
-    let (mut services, mut routers) = (fetcher.base().clone(), fetcher.base().clone());
-    services.set_path("/api/http/services");
-    routers.set_path("/api/http/routers");
-    Ok(Arc::new(Traefik { fetcher, services, routers, metrics: metrics.transpose()? }))
+    let at = |path: &str| {
+        let mut url = fetcher.base().clone();
+        url.set_path(path);
+        url
+    };
+    let (services, streams, routers) = (at("/api/http/services"), at("/api/tcp/services"), at("/api/http/routers"));
+    Ok(Arc::new(Traefik { services, streams, routers, metrics: metrics.transpose()?, fetcher }))
 }
 
 fn is_secured(url: &str) -> bool {
@@ -91,7 +96,10 @@ impl Source for Traefik {
         Box::pin(async {
             let mut backends = Vec::new();
             for page in self.pages(&self.services).await? {
-                backends.extend(services(&page)?);
+                backends.extend(services(&page, Asked::AsSet)?);
+            }
+            for page in self.pages(&self.streams).await? {
+                backends.extend(services(&page, Asked::Connect)?);
             }
             let requests = match &self.metrics {
                 None => Vec::new(),
@@ -134,7 +142,7 @@ impl Traefik {
 
 /// What a page of services and the metrics say.
 pub(super) fn understand(page: &[u8], metrics: &str) -> Result<Reading, String> {
-    Ok(Reading { backends: services(page)?, requests: requests(metrics, &own_entries(&[]))? })
+    Ok(Reading { backends: services(page, Asked::AsSet)?, requests: requests(metrics, &own_entries(&[]))? })
 }
 
 #[derive(Deserialize)]
@@ -186,25 +194,30 @@ struct LoadBalancer {
 struct Server {
     #[serde(default)]
     url: String,
+    /// What it has in place of a URL where nothing but TCP is spoken.
+    #[serde(default)]
+    address: String,
     #[serde(default)]
     weight: Option<u32>,
     #[serde(default)]
     fenced: bool,
 }
 
-fn services(json: &[u8]) -> Result<Vec<Record>, String> {
+/// The servers of a page of services, which we ask this where Traefik does not check them.
+fn services(json: &[u8], asked: Asked) -> Result<Vec<Record>, String> {
     let services: Vec<Service> =
         serde_json::from_slice(json).map_err(|error| format!("the services are not understood: {error}"))?;
     // Traefik's own: its API and dashboard.
     let theirs = services.into_iter().filter(|service| !service.name.ends_with("@internal"));
     let records = theirs.flat_map(|service| {
-        let Service { name, load_balancer, server_status } = service;
+        let Service { name: pool, load_balancer, server_status } = service;
         let (servers, checked) = match load_balancer {
             Some(balancer) => (balancer.servers, balancer.health_check.is_some_and(|check| !check.is_null())),
             None => (Vec::new(), false),
         };
         servers.into_iter().map(move |server| {
-            let state = server_status.get(&server.url).map_or("", String::as_str);
+            let name = if server.url.is_empty() { server.address } else { server.url };
+            let state = server_status.get(&name).map_or("", String::as_str);
             let finding = checked.then(|| Finding {
                 status: match state {
                     "UP" => Health::Healthy,
@@ -217,12 +230,13 @@ fn services(json: &[u8]) -> Result<Vec<Record>, String> {
                 last_change: None,
             });
             Record {
-                pool: name.clone(),
-                address: address(&server.url),
-                name: server.url,
+                pool: pool.clone(),
+                address: address(&name),
+                name,
                 weight: server.weight.unwrap_or(1),
                 admin: if server.fenced || server.weight == Some(0) { Admin::Draining } else { Admin::Enabled },
                 finding,
+                asked,
             }
         })
     });
@@ -253,7 +267,7 @@ mod tests {
             {"name": "api@internal", "status": "enabled"},
             {"name": "split@file", "weighted": {}},
         ]);
-        let records = services(list.to_string().as_bytes()).expect("services");
+        let records = services(list.to_string().as_bytes(), Asked::AsSet).expect("services");
         let found: Vec<_> = records
             .iter()
             .map(|one| {
@@ -276,6 +290,19 @@ mod tests {
         );
         let draining: Vec<bool> = records.iter().map(|one| one.admin == Admin::Draining).collect();
         assert_eq!(draining, [false, false, false, true]);
+    }
+
+    #[test]
+    fn a_server_that_speaks_anything_is_only_connected_to() {
+        let list = r#"[{"name": "db@file", "loadBalancer": {"servers": [{"address": "10.0.0.1:5432"}]},
+                        "serverStatus": {"10.0.0.1:5432": "UP"}},
+                       {"name": "mail@file", "loadBalancer": {"servers": [{"address": "mx:25"}], "healthCheck": {}},
+                        "serverStatus": {"mx:25": "DOWN"}}]"#;
+        let records = services(list.as_bytes(), Asked::Connect).expect("services");
+        let found: Vec<_> = records.iter().map(|one| one.finding.as_ref().map(|finding| finding.status)).collect();
+        assert_eq!(found, [None, Some(Health::Unhealthy)]);
+        assert_eq!((&*records[0].address, &*records[1].name), ("10.0.0.1:5432", "mx:25"));
+        assert!(records.iter().all(|record| record.asked == Asked::Connect));
     }
 
     #[test]
@@ -304,7 +331,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_comes_it_does_not_panic(text in "[\\[\\]{}\":a-zA-Z_,0-9]{0,200}") {
-            let _ = services(text.as_bytes());
+            let _ = services(text.as_bytes(), Asked::AsSet);
             let _ = routers(text.as_bytes());
         }
     }

@@ -10,7 +10,7 @@ use glob::{MatchOptions, Pattern, glob_with};
 use crate::limits::{NGINX_DEPTH_MAX, NGINX_FILES_MAX};
 use crate::net::fault::io_words;
 use crate::protocol::Admin;
-use crate::sources::{Record, disk};
+use crate::sources::{Asked, Record, disk};
 
 /// A star stands for no slash, and for no dot at the beginning of a name.
 const AS_A_SHELL: MatchOptions =
@@ -39,10 +39,10 @@ struct Reader {
 
 /// A block, as far as upstreams go.
 enum Block {
-    /// One that has upstreams in it.
-    Around,
+    /// One that has upstreams in it, whose servers are asked this.
+    Around(Asked),
     /// An upstream of this name.
-    Upstream(String),
+    Upstream(String, Asked),
     /// Any other. What it includes is not looked at: there are sites of thousands of files, and lists of a million words.
     Other,
 }
@@ -105,9 +105,11 @@ impl Reader {
                 Token::Word(word) => words.push(word),
                 Token::Open => {
                     self.open.push(match (&words[..], self.open.last()) {
-                        (_, Some(Block::Upstream(_))) => Block::Other,
-                        (["upstream", name], _) => Block::Upstream((*name).to_owned()),
-                        (["http" | "stream"], _) => Block::Around,
+                        (_, Some(Block::Upstream(..))) => Block::Other,
+                        (["upstream", name], Some(Block::Around(asked))) => Block::Upstream((*name).to_owned(), *asked),
+                        (["upstream", name], _) => Block::Upstream((*name).to_owned(), Asked::AsSet),
+                        (["http"], _) => Block::Around(Asked::AsSet),
+                        (["stream"], _) => Block::Around(Asked::Connect),
                         _ => Block::Other,
                     });
                     words.clear();
@@ -123,8 +125,8 @@ impl Reader {
                     match (&words[..], self.open.last()) {
                         (["include", _], Some(Block::Other)) => {}
                         (["include", pattern], _) => self.include(pattern)?,
-                        (["server", address, parameters @ ..], Some(Block::Upstream(pool))) => {
-                            self.records.push(server(pool, address, parameters));
+                        (["server", address, parameters @ ..], Some(Block::Upstream(pool, asked))) => {
+                            self.records.push(server(pool, address, parameters, *asked));
                         }
                         _ => {}
                     }
@@ -221,7 +223,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
     Ok(tokens)
 }
 
-fn server(pool: &str, address: &str, parameters: &[&str]) -> Record {
+fn server(pool: &str, address: &str, parameters: &[&str], asked: Asked) -> Record {
     let weight = parameters.iter().find_map(|parameter| parameter.strip_prefix("weight=")?.parse().ok());
     // The port goes without saying for web servers.
     let with_port = address.starts_with("unix:") || address.rsplit(']').next().unwrap_or_default().contains(':');
@@ -232,6 +234,7 @@ fn server(pool: &str, address: &str, parameters: &[&str]) -> Record {
         weight: weight.unwrap_or(1),
         admin: if parameters.contains(&"down") { Admin::Maintenance } else { Admin::Enabled },
         finding: None,
+        asked,
     }
 }
 

@@ -194,3 +194,20 @@ fn a_server_behind_a_unix_socket_is_up_while_somebody_listens() {
     drop(listener);
     becomes(&server, &address, &[("status", "unhealthy"), ("detail", "connection refused")]);
 }
+
+#[test]
+fn a_server_of_a_stream_need_not_speak_what_web_servers_are_asked() {
+    let stub = StubBackend::start();
+    stub.answer(500);
+    let (folder, address) = (tempfile::tempdir().expect("a folder"), stub.address());
+    let (file, localhost) = (folder.path().join("nginx.conf"), address.replace("127.0.0.1", "localhost"));
+    let upstreams =
+        format!("http {{ upstream web {{ server {localhost}; }} }} stream {{ upstream db {{ server {address}; }} }}");
+    std::fs::write(&file, upstreams).expect("a file of ours");
+    let source = format!("kind = \"nginx\"\nfile = {file:?}\n");
+    let server = serving(&format!(
+        "{source}[source.check]\npath = \"/healthz\"\ninterval = \"500ms\"\nfast_interval = \"250ms\""
+    ));
+    becomes(&server, &localhost, &[("status", "unhealthy"), ("pool", "web")]);
+    becomes(&server, &address, &[("status", "healthy"), ("pool", "db")]);
+}

@@ -45,8 +45,9 @@ impl Rig {
         rig.services(&[(app, 1)], app);
         let file = rig.folder.path().join("services.toml");
         let services = std::fs::read_to_string(&file).expect("a file of ours");
+        let tcp = "[[tcp.services.db.loadBalancer.servers]]\naddress = \"127.0.0.1:1\"\n";
         let api = "[http.routers.api]\nrule = \"PathPrefix(`/api`)\"\nservice = \"api@internal\"\nentryPoints = [\"inside\"]\n";
-        std::fs::write(&file, format!("{api}{services}")).expect("a file of ours");
+        std::fs::write(&file, format!("{api}{services}{tcp}")).expect("a file of ours");
         let config = format!(
             "[global]\ncheckNewVersion = false\nsendAnonymousUsage = false\n{}{}{}[api]\n[providers.file]\nfilename = {file:?}\n\
              [metrics]\naddInternals = true\n[metrics.prometheus]\nentryPoint = \"metrics\"\n",
@@ -151,6 +152,7 @@ fn what_it_is_asked_for_itself_does_not_count_wherever_it_is_asked() {
     ];
     let server = serving(&snippet("traefik", &places.each_ref().map(|(theirs, ours)| (*theirs, ours.as_str()))));
     becomes(&server, &stub.address(), &[("status", "healthy")]);
+    becomes(&server, "127.0.0.1:1", &[("status", "unhealthy"), ("pool", "db@file"), ("detail", "connection refused")]);
     // It counts them, and for all the world to see.
     eventually(PATIENCE, || {
         let page = foreign(metrics, "/metrics").expect("it answers").body;
