@@ -20,6 +20,7 @@ mod postgres;
 mod probe;
 mod redis;
 mod shared;
+mod socket;
 mod state;
 mod tcp;
 mod template;

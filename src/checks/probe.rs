@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::outcome::Found;
-use super::{KINDS, ProbeOptions, Shared, command};
+use super::{KINDS, ProbeOptions, Shared, command, socket};
 use crate::net::Target;
 pub(super) use crate::net::fault::peer_words;
 use crate::secret::Secret;
@@ -83,6 +83,11 @@ impl Probe {
         }
         let how = command::new(argv)?;
         Ok(Probe { kind: command::NAME, target: argv[0].clone(), how })
+    }
+
+    /// Prepares to connect to a Unix socket; none, if this is no address of one.
+    pub(super) fn socket(address: &str) -> Option<Probe> {
+        Some(Probe { kind: socket::NAME, target: address.to_owned(), how: socket::new(address)? })
     }
 
     /// The name of its kind.

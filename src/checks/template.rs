@@ -38,13 +38,31 @@ impl Template {
         Ok(template)
     }
 
-    /// The check of the target at `address`, `host:port`.
+    /// The check of the target at `address`: `host:port`, or `unix:/run/app.sock`, which is only connected to.
     ///
     /// # Errors
     /// Why there can be none, which is the fault of the address.
     pub fn spec(&self, name: String, address: &str) -> Result<CheckSpec, String> {
-        let target = Target::parse(&format!("{}://{address}", self.scheme)).map_err(|error| error.to_string())?;
-        let probe = Probe::sharing(&target, &self.options, &self.shared)?;
+        self.asking(&self.scheme, &self.options, name, address)
+    }
+
+    /// The check of a target at `address` of which nobody knows what it speaks: somebody accepts the connection.
+    ///
+    /// # Errors
+    /// As [`Template::spec`].
+    pub fn connecting(&self, name: String, address: &str) -> Result<CheckSpec, String> {
+        self.asking("tcp", &ProbeOptions::default(), name, address)
+    }
+
+    fn asking(&self, scheme: &str, options: &ProbeOptions, name: String, address: &str) -> Result<CheckSpec, String> {
+        let probe = match Probe::socket(address) {
+            Some(probe) => probe,
+            None => {
+                let target = format!("{scheme}://{address}");
+                let target = Target::parse(&target).map_err(|error| error.to_string())?;
+                Probe::sharing(&target, options, &self.shared)?
+            }
+        };
         Ok(CheckSpec { name, probe, timing: self.timing.clone() })
     }
 }

@@ -7,7 +7,7 @@ use crate::config::{self, Pool};
 use crate::net::fault::in_words;
 use crate::protocol::message::Backend;
 use crate::protocol::{Admin, Health};
-use crate::sources::{Seen, Standing};
+use crate::sources::{Record, Seen, Standing};
 
 /// Where our own checks say their knowledge comes from.
 pub(super) const CHECK: &str = "check";
@@ -57,7 +57,7 @@ pub(super) fn of_source<'a>(
     source: &str,
     standing: &Standing,
     seen: &Seen,
-    check: impl FnOnce(&str) -> Result<Option<&'a CheckState>, String>,
+    check: impl FnOnce(&Record) -> Result<Option<&'a CheckState>, String>,
 ) -> Member {
     let record = &seen.record;
     let mut member = Member {
@@ -87,7 +87,7 @@ pub(super) fn of_source<'a>(
             backend.latency_ms = finding.latency.map(milliseconds);
             backend.last_check = standing.last_reading;
         }
-        None => match check(&record.address) {
+        None => match check(record) {
             Ok(Some(state)) => {
                 backend.status = state.status;
                 backend.state = word(state).to_owned();

@@ -20,7 +20,7 @@ pub use orders::Refused;
 
 use crate::checks::{CheckSpec, CheckState, Monitor, Template};
 use crate::config::{FleetSource, Pool, RequestsSource, Settings};
-use crate::sources::{Poller, Standing};
+use crate::sources::{Asked, Poller, Record, Standing};
 use crate::usage::Requests;
 
 /// What the wire calls our own count of requests.
@@ -58,6 +58,17 @@ struct Feeder {
     poller: Arc<Poller>,
     check: Template,
     rule: Rule,
+}
+
+impl Feeder {
+    /// How we check a backend of this source, which goes by that name.
+    fn check(&self, source: &str, record: &Record) -> Result<CheckSpec, String> {
+        let name = check_name(source, &record.pool, &record.address);
+        match record.asked {
+            Asked::AsSet => self.check.spec(name, &record.address),
+            Asked::Connect => self.check.connecting(name, &record.address),
+        }
+    }
 }
 
 /// What a pool has to be like.
@@ -176,9 +187,7 @@ impl Fleet {
             let name = &feeder.poller.spec().name;
             for seen in feeder.poller.standing().seen.iter().filter(|seen| seen.record.finding.is_none()) {
                 // One that cannot be checked says so in its place in the list.
-                specs.extend(
-                    feeder.check.spec(check_name(name, &seen.record.pool, &seen.record.address), &seen.record.address),
-                );
+                specs.extend(feeder.check(name, &seen.record));
             }
         }
         self.checks.set(specs);
@@ -198,11 +207,10 @@ impl Fleet {
         for feeder in &plan.feeders {
             let (spec, standing) = (feeder.poller.spec(), feeder.poller.standing());
             for seen in standing.seen.iter() {
-                members.push(of_source(&spec.name, &standing, seen, |address| {
-                    let name = check_name(&spec.name, &seen.record.pool, address);
-                    match states.get(&name) {
+                members.push(of_source(&spec.name, &standing, seen, |record| {
+                    match states.get(&check_name(&spec.name, &record.pool, &record.address)) {
                         Some(state) => Ok(Some(state)),
-                        None => feeder.check.spec(name, address).map(|_| None),
+                        None => feeder.check(&spec.name, record).map(|_| None),
                     }
                 }));
             }

@@ -20,7 +20,7 @@ use self::requests::Requests;
 pub(super) use self::requests::of_metrics;
 use super::exposition::{Sample, samples};
 use super::fetch::Fetcher;
-use super::{Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
+use super::{Asked, Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
 use crate::protocol::{Admin, Health};
 
 /// The row of this kind.
@@ -151,6 +151,7 @@ fn pool(handler: &Value, name: &str, health: &HashMap<&str, bool>, out: &mut Vec
             weight: weight.unwrap_or(1),
             admin: Admin::Enabled,
             finding,
+            asked: Asked::AsSet,
         });
     }
 }

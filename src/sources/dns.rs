@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Kind, Reading, Record, Source, SourceOptions, Telling};
+use super::{Asked, Kind, Reading, Record, Source, SourceOptions, Telling};
 use crate::net::dns::{Question, Record as DnsRecord, SRV, Service, name_servers};
 use crate::net::fault::io_words;
 use crate::net::{Fault, Target, resolve};
@@ -108,7 +108,15 @@ fn reading(mut services: Vec<Service>, pool: &str) -> Option<Reading> {
         // A weight of 0 stands where there is nothing to choose, or for the smallest share.
         let weight = if service.priority == best { u32::from(service.weight).max(1) } else { 0 };
         let pool = pool.to_owned();
-        Record { pool, name: address.clone(), address, weight, admin: Admin::Enabled, finding: None }
+        Record {
+            pool,
+            name: address.clone(),
+            address,
+            weight,
+            admin: Admin::Enabled,
+            finding: None,
+            asked: Asked::AsSet,
+        }
     });
     let mut backends: Vec<Record> = backends.collect();
     backends.dedup_by(|later, first| later.address == first.address);

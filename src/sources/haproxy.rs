@@ -17,8 +17,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use url::Url;
 
-use super::asked::Asked;
 use super::fetch::{Fetcher, Heard};
+use super::questions::Questions;
 use super::{Kind, Reading, Source, SourceOptions, Telling, Which, Wish};
 use crate::limits::SOURCE_BODY_BYTES_MAX;
 use crate::net::fault::{io_words, peer_words};
@@ -47,7 +47,7 @@ enum Place {
 struct Page {
     fetcher: Fetcher,
     url: Url,
-    asked: Mutex<Asked>,
+    asked: Mutex<Questions>,
 }
 
 struct Haproxy(Place);
@@ -139,7 +139,7 @@ impl Page {
         Ok(reading)
     }
 
-    fn asked(&self) -> MutexGuard<'_, Asked> {
+    fn asked(&self) -> MutexGuard<'_, Questions> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

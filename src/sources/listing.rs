@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Counter, Finding, Reading, Record};
+use super::{Asked, Counter, Finding, Reading, Record};
 use crate::net::fault::peer_words;
 use crate::protocol::{Admin, Health};
 
@@ -81,6 +81,7 @@ impl Listed {
             weight: self.weight.unwrap_or(1),
             admin: self.admin,
             finding,
+            asked: Asked::AsSet,
         })
     }
 }

@@ -4,7 +4,6 @@
 //! keeps nothing but its connection: what lasts from one reading to the next is the [`Poller`]'s (staleness) and that of
 //! [`Requests`](crate::usage::Requests) (counters over resets).
 
-mod asked;
 mod caddy;
 mod contents;
 mod csv;
@@ -21,6 +20,7 @@ mod options;
 mod poller;
 mod prometheus;
 mod push;
+mod questions;
 mod reading;
 mod spec;
 mod traefik;
@@ -30,7 +30,7 @@ pub use kind::{Kind, Source, Telling};
 pub use listing::Listing;
 pub use options::SourceOptions;
 pub use poller::{Outage, Poller, Seen, Standing};
-pub use reading::{Finding, Reading, Record, Which, Wish};
+pub use reading::{Asked, Finding, Reading, Record, Which, Wish};
 pub use spec::{SourceSpec, kind};
 pub use understand::understand;
 

@@ -249,7 +249,8 @@ fn differs(before: &[Seen], now: &[Seen]) -> bool {
     let matters = |seen: &Seen| {
         let record = &seen.record;
         let status = record.finding.as_ref().map(|finding| finding.status).unwrap_or(Health::Unknown);
-        (record.pool.clone(), record.address.clone(), record.weight, record.admin, status, record.finding.is_some())
+        let checked = (record.finding.is_some(), record.asked);
+        (record.pool.clone(), record.address.clone(), record.weight, record.admin, status, checked)
     };
     before.len() != now.len() || before.iter().zip(now).any(|(before, now)| matters(before) != matters(now))
 }

@@ -11,11 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 use url::Url;
 
-use super::asked::Asked;
-use super::caddy;
 use super::exposition::{Sample, Selector, samples};
 use super::fetch::{Fetcher, Heard};
-use super::{Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling};
+use super::questions::Questions;
+use super::{Asked, Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling, caddy, envoy};
 use crate::protocol::{Admin, Health};
 
 /// The row of this kind.
@@ -81,9 +80,9 @@ const PRESETS: &[Preset] = &[
     Preset {
         name: "envoy",
         up: "envoy_cluster_membership_healthy",
-        requests: "envoy_http_downstream_rq_completed{envoy_http_conn_manager_prefix!=\"admin\"}",
+        requests: "envoy_http_downstream_rq_completed",
         aside: None,
-        count: None,
+        count: Some(envoy::exported),
         state_label: None,
         pool_label: "",
         backend_label: "envoy_cluster_name",
@@ -105,7 +104,7 @@ struct Prometheus {
     fetcher: Fetcher,
     url: Url,
     mapping: Mapping,
-    asked: Mutex<Asked>,
+    asked: Mutex<Questions>,
 }
 
 /// What of a page means what.
@@ -216,6 +215,7 @@ impl Mapping {
             weight: 1,
             admin,
             finding: Some(Finding { status, state, detail: None, latency: None, last_change: None }),
+            asked: Asked::AsSet,
         })
     }
 }
@@ -275,7 +275,7 @@ impl Source for Prometheus {
 }
 
 impl Prometheus {
-    fn asked(&self) -> MutexGuard<'_, Asked> {
+    fn asked(&self) -> MutexGuard<'_, Questions> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -320,8 +320,11 @@ mod tests {
         assert_eq!(read("haproxy", haproxy), (vec![one("app", "a", Unhealthy), one("app", "b", Unknown)], 3));
         let envoy = "envoy_cluster_membership_healthy{envoy_cluster_name=\"web\"} 2\n\
                      envoy_http_downstream_rq_completed{envoy_http_conn_manager_prefix=\"admin\"} 7\n\
+                     envoy_http_api_downstream_rq_completed{envoy_http_conn_manager_prefix=\"admin\"} 2\n\
+                     envoy_listener_admin_http_downstream_rq_completed{envoy_http_conn_manager_prefix=\"admin\"} 6\n\
+                     envoy_listener_http_downstream_rq_completed{envoy_http_conn_manager_prefix=\"in\"} 4\n\
                      envoy_http_downstream_rq_completed{envoy_http_conn_manager_prefix=\"in\"} 4\n";
-        assert_eq!(read("envoy", envoy), (vec![one("envoy", "web", Healthy)], 4));
+        assert_eq!(read("envoy", envoy), (vec![one("envoy", "web", Healthy)], 1 + 2 + 4));
     }
 
     #[test]

@@ -29,6 +29,17 @@ pub struct Record {
     pub admin: Admin,
     /// What the source has found out. None: it does not check; our own checks say.
     pub finding: Option<Finding>,
+    /// What our own check asks of it, where there is one.
+    pub asked: Asked,
+}
+
+/// What our own check asks of a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// What the settings say for its source.
+    AsSet,
+    /// To accept a connection. The balancer hands on what it does not understand, so nobody knows what it speaks.
+    Connect,
 }
 
 /// What a source has found out about one backend.

@@ -18,7 +18,7 @@ use super::{Behind, Servers};
 use crate::net::fault::peer_words;
 use crate::protocol::{Admin, Health, Timestamp};
 use crate::sources::csv::fields;
-use crate::sources::{Counter, Finding, Reading, Record};
+use crate::sources::{Asked, Counter, Finding, Reading, Record};
 
 /// The type of a line that is about a server.
 const SERVER: &str = "2";
@@ -142,6 +142,7 @@ fn server(pool: &str, name: &str, behind: Behind, line: &Line<'_>, now: Timestam
             latency: line.number("check_duration").map(Duration::from_millis),
             last_change: since,
         }),
+        asked: Asked::AsSet,
     }
 }
 

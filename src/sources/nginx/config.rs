@@ -1,4 +1,7 @@
-//! nginx's configuration, as far as its `upstream` blocks go: words, quotes, comments, blocks, and files that are included.
+//! nginx's configuration, as far as its `upstream` blocks go: words, quotes, comments, blocks, and files that are included
+//! where an upstream or one of its servers may stand.
+
+mod lua;
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +10,7 @@ use glob::{MatchOptions, Pattern, glob_with};
 use crate::limits::{NGINX_DEPTH_MAX, NGINX_FILES_MAX};
 use crate::net::fault::io_words;
 use crate::protocol::Admin;
-use crate::sources::{Record, contents};
+use crate::sources::{Asked, Record, contents};
 
 /// A star stands for no slash, and for no dot at the beginning of a name.
 const AS_A_SHELL: MatchOptions =
@@ -29,25 +32,42 @@ struct Reader {
     /// Files that have been read, and those that include each other right now.
     files: usize,
     depth: usize,
+    /// The blocks that are open, the innermost last. A file may be included in one.
+    open: Vec<Block>,
     records: Vec<Record>,
+}
+
+/// A block, as far as upstreams go.
+enum Block {
+    /// One that has upstreams in it, whose servers are asked this.
+    Around(Asked),
+    /// An upstream of this name.
+    Upstream(String, Asked),
+    /// Any other. What it includes is not looked at: there are sites of thousands of files, and lists of a million words.
+    Other,
 }
 
 /// The servers of every upstream block.
 pub(super) fn upstreams(path: &Path) -> Result<Vec<Record>, String> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-    let mut reader = Reader { folder, files: 0, depth: 0, records: Vec::new() };
+    let mut reader = Reader::new(folder, 0);
     reader.file(path)?;
     Ok(reader.records)
 }
 
 /// The servers of every upstream block of a text. A file it includes is a mistake: none is read.
 pub(super) fn upstreams_of(text: &[u8]) -> Result<Vec<Record>, String> {
-    let mut reader = Reader { folder: PathBuf::new(), files: NGINX_FILES_MAX, depth: 0, records: Vec::new() };
+    let mut reader = Reader::new(PathBuf::new(), NGINX_FILES_MAX);
     reader.text(text)?;
     Ok(reader.records)
 }
 
 impl Reader {
+    /// A reader that counts this many files as read.
+    fn new(folder: PathBuf, files: usize) -> Reader {
+        Reader { folder, files, depth: 0, open: Vec::new(), records: Vec::new() }
+    }
+
     fn file(&mut self, path: &Path) -> Result<(), String> {
         self.room()?;
         self.files += 1;
@@ -78,29 +98,35 @@ impl Reader {
     /// Reads the directives of a file. Those of other blocks are gone through for the upstreams in them.
     fn directives(&mut self, tokens: &[Token]) -> Result<(), String> {
         let mut words: Vec<&str> = Vec::new();
-        // The upstream that is open, and how many blocks are open in all.
-        let mut pool: Option<(String, usize)> = None;
-        let mut depth = 0;
+        // A file ends in the block it was included in.
+        let around = self.open.len();
         for token in tokens {
             match token {
                 Token::Word(word) => words.push(word),
                 Token::Open => {
-                    depth += 1;
-                    if let (None, ["upstream", name]) = (&pool, &words[..]) {
-                        pool = Some(((*name).to_owned(), depth));
-                    }
+                    self.open.push(match (&words[..], self.open.last()) {
+                        (_, Some(Block::Upstream(..))) => Block::Other,
+                        (["upstream", name], Some(Block::Around(asked))) => Block::Upstream((*name).to_owned(), *asked),
+                        (["upstream", name], _) => Block::Upstream((*name).to_owned(), Asked::AsSet),
+                        (["http"], _) => Block::Around(Asked::AsSet),
+                        (["stream"], _) => Block::Around(Asked::Connect),
+                        _ => Block::Other,
+                    });
                     words.clear();
                 }
                 Token::Close => {
-                    pool = pool.filter(|(_, opened)| *opened != depth);
-                    depth = usize::checked_sub(depth, 1).ok_or("closes a block that was not opened")?;
+                    if self.open.len() == around {
+                        return Err("closes a block that was not opened".to_owned());
+                    }
+                    self.open.pop();
                     words.clear();
                 }
                 Token::End => {
-                    match (&words[..], &pool) {
+                    match (&words[..], self.open.last()) {
+                        (["include", _], Some(Block::Other)) => {}
                         (["include", pattern], _) => self.include(pattern)?,
-                        (["server", address, parameters @ ..], Some((pool, _))) => {
-                            self.records.push(server(pool, address, parameters));
+                        (["server", address, parameters @ ..], Some(Block::Upstream(pool, asked))) => {
+                            self.records.push(server(pool, address, parameters, *asked));
                         }
                         _ => {}
                     }
@@ -108,7 +134,7 @@ impl Reader {
                 }
             }
         }
-        if depth > 0 { Err("ends inside a block".to_owned()) } else { Ok(()) }
+        if self.open.len() > around { Err("ends inside a block".to_owned()) } else { Ok(()) }
     }
 
     /// Reads the files that a pattern means, in the order of their names. None is no mistake where there is a star; a folder
@@ -141,13 +167,25 @@ impl Reader {
 fn tokens(text: &str) -> Result<Vec<Token>, String> {
     let mut tokens = Vec::new();
     let mut letters = text.chars().peekable();
+    // Where the directive in hand begins.
+    let mut first = 0;
     while let Some(letter) = letters.next() {
         match letter {
             letter if letter.is_whitespace() => {}
             '#' => while letters.next_if(|letter| *letter != '\n').is_some() {},
-            ';' => tokens.push(Token::End),
-            '{' => tokens.push(Token::Open),
-            '}' => tokens.push(Token::Close),
+            ';' | '{' | '}' => {
+                let is_lua = matches!(tokens.get(first), Some(Token::Word(word)) if letter == '{' && word.ends_with("_by_lua_block"));
+                tokens.push(match letter {
+                    ';' => Token::End,
+                    '{' => Token::Open,
+                    _ => Token::Close,
+                });
+                if is_lua {
+                    lua::skip(&mut letters)?;
+                    tokens.push(Token::Close);
+                }
+                first = tokens.len();
+            }
             quote @ ('"' | '\'') => {
                 let mut word = String::new();
                 loop {
@@ -159,9 +197,9 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
                 }
                 tokens.push(Token::Word(word));
             }
-            first => {
+            begin => {
                 let mut word = String::new();
-                let mut next = Some(first);
+                let mut next = Some(begin);
                 while let Some(letter) = next {
                     match letter {
                         '\\' => word.extend(letters.next()),
@@ -175,7 +213,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
                         }
                         letter => word.push(letter),
                     }
-                    let ends = |letter: &char| letter.is_whitespace() || matches!(letter, ';' | '}');
+                    let ends = |letter: &char| letter.is_whitespace() || *letter == ';';
                     next = letters.next_if(|letter| !ends(letter) && (*letter != '{' || word.ends_with('$')));
                 }
                 tokens.push(Token::Word(word));
@@ -185,7 +223,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
     Ok(tokens)
 }
 
-fn server(pool: &str, address: &str, parameters: &[&str]) -> Record {
+fn server(pool: &str, address: &str, parameters: &[&str], asked: Asked) -> Record {
     let weight = parameters.iter().find_map(|parameter| parameter.strip_prefix("weight=")?.parse().ok());
     // The port goes without saying for web servers.
     let with_port = address.starts_with("unix:") || address.rsplit(']').next().unwrap_or_default().contains(':');
@@ -196,6 +234,7 @@ fn server(pool: &str, address: &str, parameters: &[&str]) -> Record {
         weight: weight.unwrap_or(1),
         admin: if parameters.contains(&"down") { Admin::Maintenance } else { Admin::Enabled },
         finding: None,
+        asked,
     }
 }
 
@@ -265,6 +304,35 @@ mod tests {
     }
 
     #[test]
+    fn files_are_included_where_upstreams_stand_and_nowhere_else() {
+        let main = "http { upstream a { include servers/a; server a2:1 backup; include servers/none-*; } include more;\n\
+                    map $x $y { include huge; } server { include snippet; location / { include snippet; } } }\n\
+                    stream { include more; }\n";
+        let records = read(&[
+            ("nginx.conf", main),
+            ("servers/a", "server a1:1 weight=2; # the first\nserver a3:1 down;"),
+            ("more", "upstream b { server b:1; }"),
+        ]);
+        let addresses: Vec<(String, String)> =
+            records.expect("records").into_iter().map(|(pool, address, ..)| (pool, address)).collect();
+        let pairs: Vec<(&str, &str)> = addresses.iter().map(|(pool, address)| (&**pool, &**address)).collect();
+        assert_eq!(pairs, [("a", "a1:1"), ("a", "a3:1"), ("a", "a2:1"), ("b", "b:1"), ("b", "b:1")]);
+        for broken in ["server x; }", "server x; {", "}"] {
+            read(&[("nginx.conf", "upstream a { include x; }"), ("x", broken)]).expect_err(broken);
+        }
+    }
+
+    #[test]
+    fn a_brace_in_a_word_and_lua_close_nothing() {
+        let main = "http { rewrite ^/a} /b; init_by_lua_block { -- don't\n x = '}' .. \"{\\\"}\" .. [[}']] if a then { b } end\n\
+                    --[==[ }} ]] ' ]==]\n y = a[b[1]] - 1 }\n upstream a { server a:1; balancer_by_lua_block { f({}) }\n\
+                    server b:1; } }";
+        let records = read(&[("nginx.conf", main)]).expect("records");
+        let addresses: Vec<&str> = records.iter().map(|record| record.1.as_str()).collect();
+        assert_eq!(addresses, ["a:1", "b:1"]);
+    }
+
+    #[test]
     fn a_text_alone_reads_nothing_beside_it() {
         for pattern in ["/proc/*", "*", "/etc/passwd"] {
             let why = upstreams_of(format!("include {pattern};").as_bytes()).expect_err("no file may be read");
@@ -281,6 +349,7 @@ mod tests {
             ("include none.conf;", "no such file"),
             ("include nginx.conf;", "does one include itself?"),
             ("include [a.conf;", "includes `"),
+            ("a_by_lua_block { '}", "ends inside a block of Lua"),
         ] {
             let why = read(&[("nginx.conf", text)]).expect_err(text);
             assert!(why.contains(words), "{text}: {why}");
@@ -292,7 +361,7 @@ mod tests {
         fn whatever_is_in_it_does_not_panic(text in "(?s).{0,200}", words in "[a-z{}; \"'\\\\$*#\n]{0,120}") {
             let _ = tokens(&text);
             if let Ok(tokens) = tokens(&words) {
-                let mut reader = Reader { folder: PathBuf::from("/nowhere"), files: 0, depth: 0, records: Vec::new() };
+                let mut reader = Reader::new(PathBuf::from("/nowhere"), 0);
                 let _ = reader.directives(&tokens);
             }
         }

@@ -31,6 +31,7 @@ fn reading(status: Health, requests: u64) -> Reading {
         weight: 1,
         admin: Admin::Enabled,
         finding: Some(finding),
+        asked: crate::sources::Asked::AsSet,
     };
     Reading { backends: vec![record], requests: vec![Counter::new("in", requests)] }
 }

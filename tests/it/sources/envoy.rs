@@ -34,29 +34,24 @@ impl Rig {
         let folder = tempfile::tempdir().expect("a folder");
         let mut rig = Rig { folder, admin: free_port(), port: free_port(), program: None };
         rig.hosts(hosts);
-        let at = |port: u16| format!("{{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}");
-        let kind = |name: &str| format!("\"@type\": type.googleapis.com/envoy.extensions.filters.{name}");
-        let routes =
-            "virtual_hosts: [{name: all, domains: [\"*\"], routes: [{match: {prefix: /}, route: {cluster: app}}]}]";
         let config = format!(
-            "node: {{id: test, cluster: test}}\nadmin: {{address: {}}}\nstatic_resources:\n  listeners:\n\
-             \x20 - name: in\n    address: {}\n    filter_chains:\n    - filters:\n\
-             \x20     - name: envoy.filters.network.http_connection_manager\n        typed_config:\n\
-             \x20         {}\n          stat_prefix: in\n          route_config: {{{routes}}}\n\
-             \x20         http_filters: [{{name: envoy.filters.http.router, typed_config: {{{}}}}}]\n\
+            "node: {{id: test, cluster: test}}\nadmin: {{address: {}}}\nstatic_resources:\n  listeners:\n{}\
              \x20 clusters:\n  - name: app\n    type: EDS\n    connect_timeout: 1s\n\
              \x20   eds_cluster_config: {{eds_config: {{resource_api_version: V3, path_config_source: {{path: {}}}}}}}\n\
              \x20   health_checks:\n    - {{timeout: 0.5s, interval: 0.2s, no_traffic_interval: 0.2s, unhealthy_threshold: 2, \
              healthy_threshold: 1, http_health_check: {{path: /}}}}\n{cluster}",
             at(rig.admin),
-            at(rig.port),
-            kind("network.http_connection_manager.v3.HttpConnectionManager"),
-            kind("http.router.v3.Router"),
+            listener("in", rig.port),
             rig.folder.path().join("hosts.yaml").display(),
         );
-        std::fs::write(rig.folder.path().join("envoy.yaml"), config).expect("a file of ours");
-        rig.run();
+        rig.configured(&config);
         rig
+    }
+
+    /// Starts it with this configuration.
+    fn configured(&mut self, config: &str) {
+        std::fs::write(self.folder.path().join("envoy.yaml"), config).expect("a file of ours");
+        self.run();
     }
 
     /// Puts another list of hosts in the place of the one there is, which Envoy notices.
@@ -85,6 +80,26 @@ impl Rig {
         let line = clusters.lines().find(|line| line.starts_with(&wanted)).unwrap_or_default().to_owned();
         if line.contains(word) { Ok(()) } else { Err(line) }
     }
+}
+
+fn at(port: u16) -> String {
+    format!("{{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}")
+}
+
+/// A listener that counts by this name, and has all it is asked answered by the cluster `app`.
+fn listener(counts_as: &str, port: u16) -> String {
+    let kind = |name: &str| format!("\"@type\": type.googleapis.com/envoy.extensions.filters.{name}");
+    let route = "match: {prefix: /}, route: {cluster: app, retry_policy: {retry_on: connect-failure, num_retries: 5}}";
+    format!(
+        "\x20 - name: l{port}\n    address: {}\n    filter_chains:\n    - filters:\n\
+         \x20     - name: envoy.filters.network.http_connection_manager\n        typed_config:\n\
+         \x20         {}\n          stat_prefix: {counts_as}\n          route_config: {{virtual_hosts: [{{name: all, \
+         domains: [\"*\"], routes: [{{{route}}}]}}]}}\n\
+         \x20         http_filters: [{{name: envoy.filters.http.router, typed_config: {{{}}}}}]\n",
+        at(port),
+        kind("network.http_connection_manager.v3.HttpConnectionManager"),
+        kind("http.router.v3.Router"),
+    )
 }
 
 impl Balancer for Rig {
@@ -215,4 +230,43 @@ fn its_words_for_hosts_that_fail_are_understood() {
     });
     let ejected = [("status", "unhealthy"), ("state", "failed_outlier_check"), ("detail", "ejected as an outlier")];
     becomes(&server, &outlier, &ejected);
+}
+
+/// Two listeners, which count by the name of the admin interface and by one that begins like it; and a cluster that Envoy does
+/// not check.
+fn unchecked(hosts: &[&str]) -> (Rig, u16) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut rig, other) = (Rig { folder, admin: free_port(), port: free_port(), program: None }, free_port());
+    let host = |address: &&str| {
+        let (host, port) = address.rsplit_once(':').expect("host and port");
+        format!("{{endpoint: {{address: {{socket_address: {{address: {host}, port_value: {port}}}}}}}}}")
+    };
+    let hosts: Vec<String> = hosts.iter().map(host).collect();
+    let config = format!(
+        "admin: {{address: {}}}\nstatic_resources:\n  listeners:\n{}{}  clusters:\n  - name: app\n    type: STATIC\n\
+         \x20   load_assignment: {{cluster_name: app, endpoints: [{{lb_endpoints: [{}]}}]}}\n",
+        at(rig.admin),
+        listener("admin", rig.port),
+        listener("admin.api", other),
+        hosts.join(", "),
+    );
+    rig.configured(&config);
+    (rig, other)
+}
+
+#[test]
+fn what_it_does_not_check_is_checked_and_only_our_own_questions_do_not_count() {
+    let stub = StubBackend::start();
+    let alive = stub.address();
+    let (rig, other) = unchecked(&[&alive, "127.0.0.1:1"]);
+    let server = serving(&snippet("envoy", &[("127.0.0.1:9901", &format!("127.0.0.1:{}", rig.admin))]));
+    let page = format!("http://127.0.0.1:{}/stats/prometheus", rig.admin);
+    let exported = serving(&format!("kind = \"prometheus\"\npreset = \"envoy\"\nurl = {page:?}\ninterval = \"500ms\""));
+    becomes(&server, &alive, &[("status", "healthy"), ("state", "up")]);
+    becomes(&server, "127.0.0.1:1", &[("status", "unhealthy"), ("detail", "connection refused")]);
+    becomes(&exported, "app", &[("status", "healthy")]);
+    request(rig.port, 2);
+    request(other, 3);
+    counted(&server, 5);
+    counted(&exported, 5);
 }

@@ -2,6 +2,7 @@
 //! and restarts.
 
 use std::fmt::Write as _;
+use std::os::unix::net::UnixListener;
 use std::process::Command;
 
 use rustix::process::{Signal, kill_process};
@@ -149,4 +150,64 @@ fn a_configuration_that_is_broken_leaves_what_was_known() {
         status => Err(status.to_string()),
     });
     becomes(&server, &stub.address(), &[("status", "healthy")]);
+}
+
+#[test]
+fn servers_in_a_file_of_their_own_are_found_and_snippets_are_nobodys() {
+    let (a, b) = (StubBackend::start(), StubBackend::start());
+    let (first, second) = (a.address(), b.address());
+    let rig = Rig::start(std::slice::from_ref(&first));
+    let at = |name: &str| rig.folder.path().join(name);
+    let put = |name: &str, text: &str| std::fs::write(at(name), text).expect("a file of ours");
+    put("upstreams/app.conf", &format!("upstream app {{\n  include app.servers;\n  server {second} backup;\n}}\n"));
+    put("app.servers", &format!("server {first} weight=2;\n"));
+    // What holds no upstream need not be ours to read.
+    put("upstreams/site.conf", "map $host $x { include hosts; }\nserver { listen unix:site.sock; include snippet; }\n");
+    put("hosts", "a b;\n");
+    put("snippet", "location /x { return 200 ok; }\n");
+    let check =
+        Command::new("nginx").arg("-t").arg("-p").arg(rig.folder.path()).arg("-c").arg(at("nginx.conf")).output();
+    let check = check.expect("nginx is installed");
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+    std::fs::remove_file(at("hosts")).expect("a file of ours");
+    std::fs::remove_file(at("snippet")).expect("a file of ours");
+    let server = serving(&format!("kind = \"nginx\"\nfile = {:?}\ninterval = \"500ms\"", at("nginx.conf")));
+    let (shown, _) = becomes(&server, &first, &[("status", "healthy"), ("pool", "app")]);
+    assert_eq!(shown["weight"], 2, "{shown}");
+    becomes(&server, &second, &[("status", "healthy"), ("pool", "app")]);
+    are(&server, &[&first, &second]);
+}
+
+#[test]
+fn a_server_behind_a_unix_socket_is_up_while_somebody_listens() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, socket) = (folder.path().join("nginx.conf"), folder.path().join("app.sock"));
+    let address = format!("unix:{}", socket.display());
+    let listener = UnixListener::bind(&socket).expect("a socket of ours");
+    std::fs::write(&file, format!("http {{ upstream app {{ server {address} max_fails=1; }} }}"))
+        .expect("a file of ours");
+    let source = format!("kind = \"nginx\"\nfile = {file:?}\ninterval = \"500ms\"\n");
+    let server = serving(&format!(
+        "{source}[source.check]\npath = \"/healthz\"\ninterval = \"500ms\"\nfast_interval = \"250ms\""
+    ));
+    becomes(&server, &address, &[("status", "healthy"), ("state", "up"), ("pool", "app")]);
+    drop(listener);
+    becomes(&server, &address, &[("status", "unhealthy"), ("detail", "connection refused")]);
+}
+
+#[test]
+fn a_server_of_a_stream_need_not_speak_what_web_servers_are_asked() {
+    let stub = StubBackend::start();
+    stub.answer(500);
+    let (folder, address) = (tempfile::tempdir().expect("a folder"), stub.address());
+    let (file, localhost) = (folder.path().join("nginx.conf"), address.replace("127.0.0.1", "localhost"));
+    let upstreams =
+        format!("http {{ upstream web {{ server {localhost}; }} }} stream {{ upstream db {{ server {address}; }} }}");
+    std::fs::write(&file, upstreams).expect("a file of ours");
+    let source = format!("kind = \"nginx\"\nfile = {file:?}\n");
+    let server = serving(&format!(
+        "{source}[source.check]\npath = \"/healthz\"\ninterval = \"500ms\"\nfast_interval = \"250ms\""
+    ));
+    becomes(&server, &localhost, &[("status", "unhealthy"), ("pool", "web")]);
+    becomes(&server, &address, &[("status", "healthy"), ("pool", "db")]);
 }

@@ -101,6 +101,8 @@ fn metrics_tell_who_is_up_and_count_over_resets() {
 fn what_opens_one_server_is_not_shown_to_another() {
     let (api, metrics) = (Pages::start(), Pages::start());
     api.put("/api/http/services", r#"[{"name":"app@file","loadBalancer":{"servers":[{"url":"http://127.0.0.1:1"}]}}]"#);
+    api.put("/api/http/routers", "[]");
+    api.put("/api/tcp/services", "[]");
     for pages in [&api, &metrics] {
         pages.put("/metrics", "traefik_entrypoint_requests_total{entrypoint=\"web\"} 5\n");
     }

@@ -36,6 +36,30 @@ impl Rig {
         rig
     }
 
+    /// The same, but it counts what it is asked for itself, too: its metrics at one entry point, whose port this gives, and its
+    /// API at another.
+    fn counting_all(app: &str) -> (Rig, u16) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut rig, metrics) = (Rig { folder, api: free_port(), port: free_port(), program: None }, free_port());
+        let at = |name: &str, port: u16| format!("[entryPoints.{name}]\naddress = \"127.0.0.1:{port}\"\n");
+        rig.services(&[(app, 1)], app);
+        let file = rig.folder.path().join("services.toml");
+        let services = std::fs::read_to_string(&file).expect("a file of ours");
+        let tcp = "[[tcp.services.db.loadBalancer.servers]]\naddress = \"127.0.0.1:1\"\n";
+        let api = "[http.routers.api]\nrule = \"PathPrefix(`/api`)\"\nservice = \"api@internal\"\nentryPoints = [\"inside\"]\n";
+        std::fs::write(&file, format!("{api}{services}{tcp}")).expect("a file of ours");
+        let config = format!(
+            "[global]\ncheckNewVersion = false\nsendAnonymousUsage = false\n{}{}{}[api]\n[providers.file]\nfilename = {file:?}\n\
+             [metrics]\naddInternals = true\n[metrics.prometheus]\nentryPoint = \"metrics\"\n",
+            at("web", rig.port),
+            at("inside", rig.api),
+            at("metrics", metrics),
+        );
+        std::fs::write(rig.folder.path().join("traefik.toml"), config).expect("a file of ours");
+        rig.run();
+        (rig, metrics)
+    }
+
     fn services(&self, app: &[(&str, u32)], raw: &str) {
         let server = |(address, weight): &(&str, u32)| {
             format!("[[http.services.app.loadBalancer.servers]]\nurl = \"http://{address}\"\nweight = {weight}\n")
@@ -116,4 +140,25 @@ fn it_goes_through_everything() {
     counted(&server, 7);
 
     restarted_and_cut_off(&mut rig, server, follower, &first, 7);
+}
+
+#[test]
+fn what_it_is_asked_for_itself_does_not_count_wherever_it_is_asked() {
+    let stub = StubBackend::start();
+    let (rig, metrics) = Rig::counting_all(&stub.address());
+    let places = [
+        ("http://127.0.0.1:8080/metrics", format!("http://127.0.0.1:{metrics}/metrics")),
+        ("\"http://127.0.0.1:8080\"", format!("\"http://127.0.0.1:{}\"", rig.api)),
+    ];
+    let server = serving(&snippet("traefik", &places.each_ref().map(|(theirs, ours)| (*theirs, ours.as_str()))));
+    becomes(&server, &stub.address(), &[("status", "healthy")]);
+    becomes(&server, "127.0.0.1:1", &[("status", "unhealthy"), ("pool", "db@file"), ("detail", "connection refused")]);
+    // It counts them, and for all the world to see.
+    eventually(PATIENCE, || {
+        let page = foreign(metrics, "/metrics").expect("it answers").body;
+        let counts = |entry: &str| page.contains(&format!("requests_total{{code=\"200\",entrypoint=\"{entry}\""));
+        if counts("inside") && counts("metrics") { Ok(()) } else { Err(page) }
+    });
+    request(rig.port, 4);
+    counted(&server, 4);
 }

@@ -12,7 +12,7 @@ use super::Counter;
 
 /// What was asked, and what the answers have shown so far.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Asked {
+pub(super) struct Questions {
     /// Questions since the last answer, that one included.
     unanswered: u64,
     /// The counters of the last answer, each as it stood and what of it was aside. None: there was no answer yet.
@@ -25,7 +25,7 @@ pub(super) struct Asked {
     ours: HashMap<String, u64>,
 }
 
-impl Asked {
+impl Questions {
     /// A question is sent.
     pub(super) fn ask(&mut self) {
         self.unanswered += 1;
@@ -88,7 +88,7 @@ mod tests {
 
     /// Takes readings, each of two frontends with what they have counted and set aside; gives what was ours in each.
     fn ours(readings: &[(u64, [(u64, u64); 2])]) -> Vec<[u64; 2]> {
-        let (mut asked, mut before) = (Asked::default(), [0, 0]);
+        let (mut asked, mut before) = (Questions::default(), [0, 0]);
         let take = |(questions, shown): &(u64, [(u64, u64); 2])| {
             (0..*questions).for_each(|_| asked.ask());
             let mut counters = [("a", shown[0]), ("b", shown[1])]
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_was_never_sent_is_not_ours() {
-        let mut asked = Asked::default();
+        let mut asked = Questions::default();
         let mut counters = [Counter::new("a", 1)];
         asked.take(&mut counters);
         asked.ask();
