@@ -67,7 +67,7 @@ fn an_order_for_a_while_ends_by_itself_and_one_that_cannot_be_done_says_why() {
     let server = serving(&source(&format!("unix://{}", rig.socket("admin"))));
     settled(&server, &rig);
     let (a, b) = (rig.a.address(), rig.b.address());
-    assert_eq!(ordered(&server, &["maintenance", &b, "--for", "2s"]).code, 0);
+    assert_eq!(ordered(&server, &["maintenance", &b, "--for", "5s"]).code, 0);
     becomes(&server, &b, &[("admin", "maintenance"), ("status", "unknown")]);
     becomes(&server, &b, &[("admin", "enabled"), ("status", "healthy")]);
     let unknown = ordered(&server, &["drain", "127.0.0.1:9"]);
@@ -91,7 +91,7 @@ fn an_order_for_a_while_ends_also_where_the_server_is_down_then_and_takes_nothin
     settled(&server, &rig);
     let (a, b) = (rig.a.address(), rig.b.address());
     // Drained, and taken down for a while, as for a new kernel.
-    assert_eq!(ordered(&server, &["drain", &a, "--for", "2s"]).code, 0);
+    assert_eq!(ordered(&server, &["drain", &a, "--for", "6s"]).code, 0);
     rig.a.kill();
     let (down, _) = becomes(&server, &a, &[("state", "DOWN"), ("admin", "draining")]);
     assert_eq!(down["intent"]["state"], "applied", "{down}");
@@ -102,7 +102,7 @@ fn an_order_for_a_while_ends_also_where_the_server_is_down_then_and_takes_nothin
 
     // The weight ends by itself, and becomes what it was; the maintenance goes on.
     assert_eq!(ordered(&server, &["maintenance", &a]).code, 0);
-    assert_eq!(ordered(&server, &["weight", &a, "9", "--for", "2s"]).code, 0);
+    assert_eq!(ordered(&server, &["weight", &a, "9", "--for", "5s"]).code, 0);
     for weight in [9, 3] {
         eventually(PATIENCE, || match backend(&server, &a).expect("it is there") {
             shown if shown["weight"] == weight && shown["admin"] == "maintenance" => Ok(()),
@@ -165,7 +165,7 @@ fn an_order_outlives_its_source_in_the_settings_until_it_has_been_told_the_end()
     let server = serving(&source(&url));
     settled(&server, &rig);
     let (a, b) = (rig.a.address(), rig.b.address());
-    assert_eq!(ordered(&server, &["drain", &a, "--for", "2s"]).code, 0);
+    assert_eq!(ordered(&server, &["drain", &a, "--for", "5s"]).code, 0);
     assert_eq!(ordered(&server, &["maintenance", &b]).code, 0);
     let reload = |text: &str| {
         std::fs::write(server.home().path().join("veloflux.toml"), text).expect("a file of ours");
