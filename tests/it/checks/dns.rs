@@ -13,8 +13,9 @@ fn none() -> ProbeOptions {
 /// A server that leaves the first `deaf` questions unanswered, and answers the others with these flags and, after the
 /// question, these bytes.
 async fn server(deaf: usize, flags: [u8; 2], answers: u8, records: &'static [u8]) -> u16 {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
-    let port = socket.local_addr().expect("bound").port();
+    // Not one that the system gives out by itself: it may be asked over TCP as well, and somebody has that one there.
+    let port = free_port();
+    let socket = UdpSocket::bind(("127.0.0.1", port)).await.expect("a free port");
     tokio::spawn(async move {
         let (mut message, mut asked) = ([0; 512], 0);
         while let Ok((length, from)) = socket.recv_from(&mut message).await {
