@@ -169,8 +169,8 @@ fn after_a_bad_day_memory_is_back_nothing_is_open_the_ledger_is_right_and_every_
     let pools: String = backends.iter().map(|backend| format!("\"{}\", ", backend.address())).collect();
     let config = format!(
         "[[pool]]\nname = \"web\"\nbackends = [{pools}]\n[pool.check]\ninterval = \"200ms\"\n\
-         [[check]]\nname = \"cache\"\nurl = \"redis://127.0.0.1:{cache_port}\"\ninterval = \"200ms\"\n\
-         [[check]]\nname = \"database\"\nurl = \"{}\"\ninterval = \"200ms\"\n",
+         [[check]]\nname = \"cache\"\nurl = \"redis://127.0.0.1:{cache_port}\"\ninterval = \"1s\"\n\
+         [[check]]\nname = \"database\"\nurl = \"{}\"\ninterval = \"1s\"\n",
         cluster.url("postgres:hunter2@", "/postgres")
     );
     let clock = Clock::new(home.path());

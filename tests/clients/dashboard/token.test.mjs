@@ -24,7 +24,7 @@ test('what a token opens', async (t) => {
   try {
     await readDashboard(server, async (page) => {
       const said = `document.querySelector('#token .said').textContent`;
-      const told = (words) => page.until(`document.querySelector('#told').textContent.includes(${JSON.stringify(words)})`);
+      const told = (words, patience) => page.until(`document.querySelector('#told').textContent.includes(${JSON.stringify(words)})`, patience);
       const doable = () => page.evaluate(`[...document.querySelectorAll('[data-do]')].filter((button) => button.checkVisibility()).length`);
       const give = async (token) => {
         await page.press('t');
@@ -61,8 +61,10 @@ test('what a token opens', async (t) => {
         await give(OPERATOR);
         await page.until(`document.documentElement.dataset.may === 'operate'`);
         await page.until(`!document.querySelector('#token').open`);
+        const measured = 'Measured and sent: Backends, Metrics, Status, Billing, and Checks.';
         await page.press('u');
-        await told('Measured and sent: Backends, Metrics, Status, Billing, and Checks.');
+        // On a machine that is full it may not come in time; then the reader is told so, and asks again.
+        await told(measured, 20_000).catch(() => page.press('u').then(() => told(measured)));
         assert.deepEqual((await page.axe()).wrong, []);
       });
 
