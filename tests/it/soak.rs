@@ -30,6 +30,8 @@ const GROWTH_BYTES_MAX: u64 = 6 * 1024 * 1024;
 struct Sent {
     tried: AtomicU64,
     answered: AtomicU64,
+    /// Those that are over, one way or the other.
+    over: AtomicU64,
 }
 
 impl Sent {
@@ -38,6 +40,18 @@ impl Sent {
         if request() {
             self.answered.fetch_add(1, Ordering::SeqCst);
         }
+        self.over.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Waits until nobody waits for an answer, where there is nobody to give one. Then all that were answered are counted.
+    fn settle(&self) {
+        eventually(PATIENCE, || {
+            let over = self.over.load(Ordering::SeqCst);
+            match self.tried.load(Ordering::SeqCst) - over {
+                0 => Ok(()),
+                waiting => Err(format!("{waiting} wait for an answer")),
+            }
+        });
     }
 }
 
@@ -193,8 +207,7 @@ fn after_a_bad_day_memory_is_back_nothing_is_open_the_ledger_is_right_and_every_
         usage(&server, &sent);
         server.signal(Signal::KILL);
         server.exit_within(PATIENCE);
-        // What was answered by then has been counted by its client in a moment.
-        std::thread::sleep(Duration::from_millis(100));
+        sent.settle();
         unbooked += answered() - booked;
         server = start();
         kills += 1;
