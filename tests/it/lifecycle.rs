@@ -227,7 +227,11 @@ fn the_probes_and_the_figures_of_the_process_can_be_read() {
         ready if ready.status == 200 => Ok(()),
         other => Err(format!("{other:?}")),
     });
-    let response = server.get("/metrics");
+    // What was handed over is counted after that, and may have been read before.
+    let response = eventually(PATIENCE, || match server.get("/metrics") {
+        response if response.body.contains("\nveloflux_messages_total{feed=\"metrics\"} 0\n") => Err(response.body),
+        response => Ok(response),
+    });
     assert_eq!(response.status, 200);
     let series = exposition(&response.body);
     let value = |wanted: &str| {
