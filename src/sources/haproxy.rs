@@ -10,15 +10,15 @@ mod stat;
 use std::any::Any;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use url::Url;
 
-use super::fetch::{Fetcher, Heard};
-use super::questions::Questions;
+use super::fetch::Fetcher;
+use super::questions::Asking;
 use super::{Kind, Reading, Source, SourceOptions, Telling, Which, Wish};
 use crate::limits::SOURCE_BODY_BYTES_MAX;
 use crate::net::fault::{io_words, peer_words};
@@ -47,7 +47,7 @@ enum Place {
 struct Page {
     fetcher: Fetcher,
     url: Url,
-    asked: Mutex<Questions>,
+    asking: Asking,
 }
 
 struct Haproxy(Place);
@@ -63,7 +63,7 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
         _ => {
             let fetcher = Fetcher::new(url, options)?;
             let url = in_columns(fetcher.base().clone());
-            Place::Page(Box::new(Page { fetcher, url, asked: Mutex::default() }))
+            Place::Page(Box::new(Page { fetcher, url, asking: Asking::default() }))
         }
     };
     let about_http = options.given().find(|_| !matches!(place, Place::Page(_)));
@@ -92,7 +92,7 @@ impl Source for Haproxy {
         if let (Place::Page(page), Some(Haproxy(Place::Page(before)))) = (&self.0, before)
             && page.url == before.url
         {
-            *page.asked() = before.asked().clone();
+            page.asking.succeed(&before.asking);
         }
     }
 
@@ -126,21 +126,9 @@ impl Source for Haproxy {
 
 impl Page {
     async fn read(&self) -> Result<Reading, String> {
-        // This may be dropped while it waits, at its deadline.
-        self.asked().ask();
-        let page = self.fetcher.ask(self.url.clone()).await.map_err(|(why, heard)| {
-            if heard == Heard::Nothing {
-                self.asked().withdraw();
-            }
-            why
-        })?;
-        let mut reading = understand(&utf8(page.body)?)?;
-        self.asked().take(&mut reading.requests);
+        let mut reading = understand(&utf8(self.asking.fetch(&self.fetcher, &self.url).await?)?)?;
+        self.asking.mark(&mut reading.requests);
         Ok(reading)
-    }
-
-    fn asked(&self) -> MutexGuard<'_, Questions> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,14 +6,14 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use url::Url;
 
 use super::exposition::{Sample, Selector, samples};
-use super::fetch::{Fetcher, Heard};
-use super::questions::Questions;
+use super::fetch::Fetcher;
+use super::questions::Asking;
 use super::{Asked, Counter, Finding, Kind, Reading, Record, Source, SourceOptions, Telling, caddy, envoy};
 use crate::protocol::{Admin, Health};
 
@@ -104,7 +104,7 @@ struct Prometheus {
     fetcher: Fetcher,
     url: Url,
     mapping: Mapping,
-    asked: Mutex<Questions>,
+    asking: Asking,
 }
 
 /// What of a page means what.
@@ -124,7 +124,7 @@ fn new(options: &SourceOptions) -> Result<Arc<dyn Source>, String> {
     let url = options.url.as_deref().ok_or("a source of kind `prometheus` needs a `url`".to_owned())?;
     let fetcher = Fetcher::new(url, options)?;
     let url = fetcher.base().clone();
-    Ok(Arc::new(Prometheus { url, fetcher, mapping: Mapping::new(options)?, asked: Mutex::default() }))
+    Ok(Arc::new(Prometheus { url, fetcher, mapping: Mapping::new(options)?, asking: Asking::default() }))
 }
 
 impl Mapping {
@@ -244,19 +244,12 @@ pub(super) fn understand(text: &str) -> Result<Reading, String> {
 impl Source for Prometheus {
     fn read(&self) -> BoxFuture<'_, Result<Reading, String>> {
         Box::pin(async {
-            // This may be dropped while it waits, at its deadline.
-            self.asked().ask();
-            let page = self.fetcher.ask(self.url.clone()).await.map_err(|(why, heard)| {
-                if heard == Heard::Nothing {
-                    self.asked().withdraw();
-                }
-                why
-            })?;
-            let text = String::from_utf8(page.body).map_err(|_| "what came is not text".to_owned())?;
+            let page = self.asking.fetch(&self.fetcher, &self.url).await?;
+            let text = String::from_utf8(page).map_err(|_| "what came is not text".to_owned())?;
             let mut reading = self.mapping.reading(&text)?;
             // Of the others nobody knows whether they count their metrics among the requests.
             if self.mapping.aside.is_some() {
-                self.asked().take(&mut reading.requests);
+                self.asking.mark(&mut reading.requests);
             }
             Ok(reading)
         })
@@ -269,14 +262,8 @@ impl Source for Prometheus {
     fn succeed(&self, before: &dyn Source) {
         let before = (before as &dyn Any).downcast_ref::<Prometheus>();
         if let Some(before) = before.filter(|before| before.url == self.url) {
-            *self.asked() = before.asked().clone();
+            self.asking.succeed(&before.asking);
         }
-    }
-}
-
-impl Prometheus {
-    fn asked(&self) -> MutexGuard<'_, Questions> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

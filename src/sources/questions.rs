@@ -1,4 +1,4 @@
-//! Our own questions among the requests that HAProxy has counted, where it does not tell them apart. Pure.
+//! Our own questions among the requests that HAProxy has counted, where it does not tell them apart.
 //!
 //! What a frontend answers itself, its statistics page and its metrics for two, it counts aside. A page in a `backend` is
 //! answered on behalf of whichever frontend leads there, and counts as any request of a client. That it stands there is known
@@ -7,12 +7,50 @@
 //! last reading, we are counted in none that is shown (`stats scope`).
 
 use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use url::Url;
 
 use super::Counter;
+use super::fetch::{Fetcher, Heard};
 
-/// What was asked, and what the answers have shown so far.
+/// The questions for one page.
+#[derive(Debug, Default)]
+pub(super) struct Asking(Mutex<Questions>);
+
+impl Asking {
+    /// Fetches the page.
+    pub(super) async fn fetch(&self, fetcher: &Fetcher, url: &Url) -> Result<Vec<u8>, String> {
+        // This may be dropped while it waits, at its deadline.
+        self.questions().ask();
+        let page = fetcher.ask(url.clone()).await.map_err(|(why, heard)| {
+            if heard == Heard::Nothing {
+                self.questions().withdraw();
+            }
+            why
+        })?;
+        Ok(page.body)
+    }
+
+    /// Marks in what the page shows what is ours.
+    pub(super) fn mark(&self, counters: &mut [Counter]) {
+        self.questions().take(counters);
+    }
+
+    /// Goes on from the questions of other settings for the same page.
+    pub(super) fn succeed(&self, before: &Asking) {
+        let before = before.questions().clone();
+        *self.questions() = before;
+    }
+
+    fn questions(&self) -> MutexGuard<'_, Questions> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was asked, and what the answers have shown so far. Pure.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Questions {
+struct Questions {
     /// Questions since the last answer, that one included.
     unanswered: u64,
     /// The counters of the last answer, each as it stood and what of it was aside. None: there was no answer yet.
@@ -27,17 +65,17 @@ pub(super) struct Questions {
 
 impl Questions {
     /// A question is sent.
-    pub(super) fn ask(&mut self) {
+    fn ask(&mut self) {
         self.unanswered += 1;
     }
 
     /// It was not sent after all.
-    pub(super) fn withdraw(&mut self) {
+    fn withdraw(&mut self) {
         self.unanswered = self.unanswered.saturating_sub(1);
     }
 
     /// Takes an answer, and marks in it what is ours.
-    pub(super) fn take(&mut self, counters: &mut [Counter]) {
+    fn take(&mut self, counters: &mut [Counter]) {
         if let Some((name, more)) = self.find(counters) {
             let ours = self.ours.entry(name).or_default();
             *ours = ours.saturating_add(more);
